@@ -21,6 +21,7 @@ function http_answer:json() end
 ---@class http.hreq
 ---@field method string GET, POST …
 ---@field path string without the query
+---@field target string the path with the query, as they came
 ---@field params table what stood for the names in braces of the pattern
 ---@field query table the parameters after "?", the first of each name
 ---@field headers table by name in lower case

@@ -139,14 +139,14 @@ func (t tokens) has(text string) bool {
 
 // request is a request as handlers see it. It does not change any more.
 type request struct {
-	method, path, body string
-	query, params      map[string]any
-	headers            map[string]any
-	source             map[string]any
+	method, path, target, body string
+	query, params              map[string]any
+	headers                    map[string]any
+	source                     map[string]any
 }
 
 func newRequest(r *http.Request, body string, names []string) *request {
-	q := &request{method: r.Method, path: r.URL.Path, body: body, query: map[string]any{}, params: map[string]any{}, headers: lowerNames(r.Header),
+	q := &request{method: r.Method, path: r.URL.Path, target: r.URL.RequestURI(), body: body, query: map[string]any{}, params: map[string]any{}, headers: lowerNames(r.Header),
 		source: map[string]any{}}
 	for name, values := range r.URL.Query() {
 		q.query[name] = values[0]
@@ -175,6 +175,7 @@ var requestType = &luabind.ObjectType{
 	Fields: []luabind.Field{
 		field("method", luabind.ReturnsText("GET, POST …"), func(q *request) string { return q.method }),
 		field("path", luabind.ReturnsText("without the query"), func(q *request) string { return q.path }),
+		field("target", luabind.ReturnsText("the path with the query, as they came"), func(q *request) string { return q.target }),
 		field("params", luabind.ReturnsValue(luabind.Table, "what stood for the names in braces of the pattern"), func(q *request) any { return q.params }),
 		field("query", luabind.ReturnsValue(luabind.Table, "the parameters after \"?\", the first of each name"), func(q *request) any { return q.query }),
 		field("headers", luabind.ReturnsValue(luabind.Table, "by name in lower case"), func(q *request) any { return q.headers }),

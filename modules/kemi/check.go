@@ -96,6 +96,9 @@ func Source(name, text string, config *cfg.Config) []check.Finding {
 			found = append(found, check.Finding{File: name, Line: u.Line, Column: u.Column, Severity: severity, Rule: rule, Message: message})
 		}
 	}
+	if config != nil {
+		found = append(found, checkCallbacks(config, func(name string) bool { return own[name] })...)
+	}
 	slices.SortStableFunc(found, func(a, b check.Finding) int { return (a.Line-b.Line)*10000 + a.Column - b.Column })
 	return found
 }
@@ -208,7 +211,8 @@ func instead(name string) string {
 
 // used are the settings of a configuration that have an effect here, by module.
 var used = []string{"app_lua.load", "htable.htable", "pike.sampling_time_unit", "pike.reqs_density_per_unit", "registrar.max_expires", "rr.append_fromtag", "usrloc.nat_bflag",
-	"auth_db.db_url", "permissions.db_url", "dispatcher.list_file", "dispatcher.db_url", "dispatcher.flags", "dispatcher.ds_ping_interval", "rtpengine.rtpengine_sock", "sqlops.sqlcon"}
+	"auth_db.db_url", "permissions.db_url", "dispatcher.list_file", "dispatcher.db_url", "dispatcher.flags", "dispatcher.ds_ping_interval", "rtpengine.rtpengine_sock", "sqlops.sqlcon",
+	"xhttp.event_callback", "dispatcher.event_callback", "htable.event_callback", "htable.event_callback_mode", "registrar.event_callback", "dialog.event_callback"}
 
 // ignored are the settings that have no effect.
 func ignored(c *cfg.Config) []string {
@@ -219,7 +223,9 @@ func ignored(c *cfg.Config) []string {
 		}
 	}
 	for _, g := range c.Globals {
-		list = append(list, g.Name)
+		if !slices.ContainsFunc(callbacks, func(cb Callback) bool { return cb.Module == "core" && cb.Param == g.Name }) {
+			list = append(list, g.Name)
+		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -13,7 +13,7 @@ import (
 const exitText = "~~ksr~exit~~"
 
 // methods have a function each, "is_" and the name.
-var methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "PUBLISH", "NOTIFY", "REFER", "INFO", "UPDATE", "PRACK", "MESSAGE", "KDMQ"}
+var methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "PUBLISH", "NOTIFY", "REFER", "INFO", "UPDATE", "PRACK", "MESSAGE", "KDMQ", "GET", "POST", "PUT", "DELETE"}
 
 // letters are those of is_method_in. INFO has none.
 var letters = map[byte]string{'I': "INVITE", 'A': "ACK", 'B': "BYE", 'C': "CANCEL", 'M': "MESSAGE", 'R': "REGISTER", 'S': "SUBSCRIBE", 'N': "NOTIFY", 'O': "OPTIONS",
@@ -27,7 +27,7 @@ func coreRows() []Row {
 	}
 	rows = append(rows, []Row{
 		{Name: "is_WS", Result: "bool", Does: "whether it came over a WebSocket", call: func(k *call) int {
-			return k.bool(strings.HasPrefix(k.s.req.Source().Transport.String(), "ws"))
+			return k.bool(strings.HasPrefix(k.source().Transport.String(), "ws"))
 		}},
 		{Name: "is_TCP", Result: "bool", Does: "whether it came over TCP", call: overTransport("tcp")},
 		{Name: "is_UDP", Result: "bool", Does: "whether it came over UDP", call: overTransport("udp")},
@@ -83,7 +83,7 @@ func coreRows() []Row {
 func yes(k *call) int { return k.bool(true) }
 
 func overTransport(name string) func(*call) int {
-	return func(k *call) int { return k.bool(k.s.req.Source().Transport.String() == name) }
+	return func(k *call) int { return k.bool(k.source().Transport.String() == name) }
 }
 
 // method is the request's, in a reply that of its CSeq.
@@ -127,7 +127,7 @@ func methodIn(k *call) int {
 // local reports whether a URI is this server's: its domains at any port, its addresses at their
 // port. plain: a host without a scheme will do.
 func (k *call) local(text string, plain bool) bool {
-	e := k.s.req.Engine()
+	e := k.sh.module.host.Engine()
 	if e == nil || text == "" {
 		return false
 	}
@@ -144,7 +144,7 @@ func (k *call) local(text string, plain bool) bool {
 
 // localHost compares address and port of a URI, and its transport, with what this server has.
 func (k *call) localHost(u *message.URI) bool {
-	e := k.s.req.Engine()
+	e := k.sh.module.host.Engine()
 	host := string(u.Host)
 	if e.Domains().Has(host) {
 		return true
@@ -165,7 +165,7 @@ func (k *call) localHost(u *message.URI) bool {
 }
 
 func listens(k *call, host string) bool {
-	for _, l := range k.s.req.Engine().Locals() {
+	for _, l := range k.sh.module.host.Engine().Locals() {
 		if l.Addr.Addr().Unmap().String() == host {
 			return true
 		}
@@ -175,8 +175,8 @@ func listens(k *call, host string) bool {
 
 // listensAt compares addresses, and makes no texts of them.
 func (k *call) listensAt() bool {
-	from := k.s.req.Source().Addr.Addr().Unmap()
-	for _, l := range k.s.req.Engine().Locals() {
+	from := k.source().Addr.Addr().Unmap()
+	for _, l := range k.sh.module.host.Engine().Locals() {
 		if l.Addr.Addr().Unmap() == from {
 			return true
 		}
@@ -247,7 +247,7 @@ func level(name string) slog.Level {
 func (k *call) write(l slog.Level, at int) int {
 	log := k.sh.module.log
 	if text, given := k.text(at); given && log.Enabled(k.c.Context(), l) {
-		log.Log(k.c.Context(), l, strings.TrimRight(text, "\r\n"), "call_id", string(k.s.req.Message().CallID()), "method", k.method())
+		log.Log(k.c.Context(), l, strings.TrimRight(text, "\r\n"), "call_id", string(k.message().CallID()), "method", k.method())
 	}
 	return k.none()
 }

@@ -40,6 +40,7 @@ failure, and both are true in Lua.
   and a client behind a NAT is reached where it came from: Contact stays as it is.
 
 `, len(rows))
+	b.WriteString(eventsDocument())
 	b.WriteString(moving)
 	b.WriteString(beside)
 	module := "-"
@@ -148,3 +149,41 @@ internal/interop). All is the same, but:
 - A translation compares the user of a PUBLISH with From.
 
 `
+
+// eventsDocument says which callbacks of events there are.
+func eventsDocument() string {
+	var b strings.Builder
+	b.WriteString(`## Callbacks of events
+
+A kamailio.cfg names functions of the script for what happens outside of requests; they get the name
+of the event. Without a kamailio.cfg there are none. Functions of KSR that read, count and log work
+there as in Kamailio; those that need a request return -1, false or nil, with an error in the log.
+
+| setting | event | here |
+|---|---|---|
+| event_callback of xhttp | xhttp:request | requests to --http HOST:PORT; the script decides who may ask. One that it does not answer gets 404, and one whose function fails 500: there nothing |
+| event_callback of dispatcher | dispatcher:dst-down, dispatcher:dst-up | $ru is the gateway |
+| event_callback of htable | htable:mod-init | when the script goes into service, at a reload too; there, unless event_callback_mode is 1, it is not called in Lua: "lua loading state not initialized" |
+| event_callback of registrar | usrloc:contact-expired | $ulc(exp=>aor), addr, domain, expires, received, user_agent |
+| event_callback of dialog | dialog:start, dialog:end, dialog:failed | $ci, $fu, $tu, $rs and $dlg_var are those of the call; the event "unknown", which it reports there for a 180 and for the ACK, is left out |
+| kemi.event_route_callback | core:worker-one-init | as htable:mod-init |
+| kemi.reply_route_callback, kemi.onsend_route_callback | | other names for ksr_reply_route and ksr_onsend_route |
+
+Each event comes once in the process, in a VM of its own whose globals are not those of requests, as
+there those of another process. These are refused when the script is loaded, and by sipscript check:
+
+| setting | use in its place |
+|---|---|
+`)
+	for _, cb := range callbacks {
+		if cb.Instead != "" {
+			name := cb.Param + " of " + cb.Module
+			if cb.Module == "core" {
+				name = cb.Param
+			}
+			fmt.Fprintf(&b, "| %s | %s |\n", name, cell(cb.Instead))
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}

@@ -69,20 +69,40 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		do("failed", func(k *call) int { k.c.Report(k.c.String(1), k.c.String(2)); return 0 }),
 		do("refuse", func(k *call) int { k.c.RefuseBranch(1, errDropped); return 0 }),
 		do("error", func(k *call) int {
-			k.sh.module.log.Error(k.c.String(1), "call_id", string(k.s.req.Message().CallID()))
+			k.sh.module.log.Error(k.c.String(1), "call_id", string(k.message().CallID()))
 			return 0
 		}),
+		do("event", sh.beginEvent),
+		do("http_answer", httpAnswer),
+		do("dialog_values", func(k *call) int {
+			if len(k.s.dialog) == 0 {
+				return k.c.PushNil()
+			}
+			out := map[string]any{}
+			for name, value := range k.s.dialog {
+				out[name] = value
+			}
+			return k.c.Push(out)
+		}),
+		do("callback_of", func(k *call) int { return k.c.PushText(sh.module.callbackOf(k.c.String(1), k.c.String(2))) }),
 	}...)
 }
 
-// ready is ready(name, takes, given): whether a function of ksr.lua may run.
+// ready is ready(name, takes, given) -> whether a function of ksr.lua may run, and what it returns
+// otherwise.
 func (sh *shim) ready(k *call) int {
 	name, takes, given := k.c.String(1), k.c.Int(2), k.c.Int(3)
 	if k.s == nil {
-		return sh.refuse(k.c, name, "there is no message outside of handlers")
+		k.c.PushBool(false)
+		return 1 + sh.refuse(k.c, name, "there is no message outside of handlers")
+	}
+	if k.f.kind == inEvent && !inEvents(name) {
+		k.c.PushBool(false)
+		return 1 + sh.refused(k.c, sh.rows[name])
 	}
 	if given < takes || takes == 0 && given > 0 || given > maxArguments {
-		return sh.refuse(k.c, name, "it was given "+decimal(given)+" arguments and takes "+decimal(takes))
+		k.c.PushBool(false)
+		return 1 + sh.refuse(k.c, name, "it was given "+decimal(given)+" arguments and takes "+decimal(takes))
 	}
 	return k.bool(true)
 }

@@ -33,6 +33,9 @@ var routes string
 //go:embed services.lua
 var services string
 
+//go:embed events.lua
+var eventRoutes string
+
 // Plugin is the module "kemi".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "kemi", New: func(env *host.Environment) (luabind.Opener, error) {
@@ -106,7 +109,7 @@ func (m *module) load(c *luabind.Call, file string) {
 	}
 	m.tell(script, found)
 	s := &shim{module: m, script: script, groups: numbers(groupNumber, string(text)), sets: numbers(setNumber, string(text))}
-	c.Extend("ksr.lua", strings.Replace(routes, "--SERVICES", services, 1), s.functions(m.config))
+	c.Extend("ksr.lua", strings.NewReplacer("--SERVICES", services, "--EVENTS", eventRoutes).Replace(routes), s.functions(m.config))
 	c.Include(script, string(text), true)
 }
 

@@ -17,7 +17,8 @@ local function define(name, n, f)
     place = place[module]
   end
   place[last or name] = function(...)
-    if not core.ready(name, n, select("#", ...)) then return false end
+    local ok, otherwise = core.ready(name, n, select("#", ...))
+    if not ok then return otherwise end
     return f(...)
   end
 end
@@ -67,18 +68,25 @@ end)
 
 -- Relays.
 
--- call runs a function of the script by its name. Its error is counted, ends it and nothing more.
-local function call(name)
+-- call runs a function of the script by its name, with what it gets; it returns whether it ended
+-- well. Its error is counted, ends it and nothing more.
+local function call(name, ...)
   local f = name and _G[name]
-  if type(f) ~= "function" then return end
-  local ok, err = pcall(f)
-  if not ok and err ~= EXIT then core.failed(name, tostring(err)) end
+  if type(f) ~= "function" then return true end
+  local ok, err = pcall(f, ...)
+  if ok or err == EXIT then return true end
+  core.failed(name, tostring(err))
+  return false
 end
 
+-- The names of routes that a configuration may change.
+local reply_route = core.callback_of("core", "kemi.reply_route_callback") or "ksr_reply_route"
+local onsend_route = core.callback_of("core", "kemi.onsend_route_callback") or "ksr_onsend_route"
+
 local function onsend()
-  if _G.ksr_onsend_route then
+  if _G[onsend_route] then
     core.quiet()
-    call("ksr_onsend_route")
+    call(onsend_route)
   end
 end
 
@@ -109,7 +117,7 @@ relayed = {
     if res.cause then return end
     core.reply(res)
     current.now, current.of, current.reply = res, core.request(), true
-    call("ksr_reply_route")
+    call(reply_route)
     call(core.callback("reply"))
     -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
     local dropped = core.finish() and not res.final and not res:header("RSeq")
@@ -140,8 +148,12 @@ local function options(req)
   return { on_branch = relayed.on_branch, on_response = relayed.on_response, on_failure = relayed.on_failure, timeout = inv, reply_timeout = any }
 end
 
+-- What the callback for dialogs reads of $dlg_var is kept with the call.
+local keep_values
+
 local function relay()
   local req = core.request()
+  if keep_values then keep_values(req) end
   local n = core.plan()
   if not n then return 0 end -- in a reply
   if n < 0 then return n end
@@ -289,6 +301,8 @@ define("permissions.allow_source_address", 1, function(group)
 end)
 
 --SERVICES
+
+--EVENTS
 
 -- The routes.
 

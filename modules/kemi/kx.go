@@ -73,7 +73,7 @@ func kxRows() []Row {
 		}},
 		{Name: "siputils.is_request", Result: "int", Does: "whether the message is a request", call: func(k *call) int { return k.is(k.f.kind != inReply) }},
 		{Name: "siputils.is_reply", Result: "int", Does: "whether the message is a reply", call: func(k *call) int { return k.is(k.f.kind == inReply) }},
-		{Name: "siputils.is_first_hop", Result: "int", Does: "whether the message came from the client itself: it has one Via", call: func(k *call) int { return k.is(k.s.req.Message().Direct()) }},
+		{Name: "siputils.is_first_hop", Result: "int", Does: "whether the message came from the client itself: it has one Via", call: func(k *call) int { return k.is(k.message().Direct()) }},
 		{Name: "siputils.is_numeric", Params: "s", Result: "int", Does: "whether a text is digits only", call: func(k *call) int {
 			s := k.str(1)
 			if s != "" && strings.Trim(s, "0123456789") == "" {
@@ -142,6 +142,6 @@ func (k *call) xlog(l string, at int) int {
 		k.log(err.Error())
 		return k.num(-1)
 	}
-	k.sh.module.log.Log(k.c.Context(), level(l), strings.TrimRight(t.Expand(k.value), "\r\n"), "call_id", string(k.s.req.Message().CallID()), "method", k.method())
+	k.sh.module.log.Log(k.c.Context(), level(l), strings.TrimRight(t.Expand(k.value), "\r\n"), "call_id", string(k.message().CallID()), "method", k.method())
 	return k.num(1)
 }

@@ -189,7 +189,7 @@ func (k *call) setVar(v *pv.Var, value pv.Value) bool {
 	case "ru", "rU", "rd", "rp", "du", "dd":
 		return k.setDestination(v.Name, value)
 	case "fu", "fU", "fd", "fn", "tu", "tU", "td", "tn":
-		if value.Kind != pv.Null {
+		if value.Kind != pv.Null && k.f.kind != inEvent {
 			return k.mask(v.Name, value.String())
 		}
 	}
@@ -346,6 +346,9 @@ const (
 )
 
 func (k *call) dialogValue(name string) pv.Value {
+	if k.f.event != nil {
+		return text(k.f.event.values[name])
+	}
 	if k.s.dialog == nil {
 		k.s.dialog = decodePairs(k.s.req.Carried(carrier))
 	}
@@ -358,6 +361,9 @@ func (k *call) dialogValue(name string) pv.Value {
 // setDialogValue keeps a value for the dialog: it travels in the Record-Route of the request that
 // begins it.
 func (k *call) setDialogValue(name string, value pv.Value) bool {
+	if k.f.event != nil {
+		return false
+	}
 	k.dialogValue("") // reads
 	if k.s.req.InDialog() {
 		k.log("$dlg_var can only be set before the dialog begins: it travels in the Record-Route")

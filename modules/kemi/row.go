@@ -28,7 +28,7 @@ type Row struct {
 // Rows are all functions, in the order of Kamailio's modules.
 func Rows() []Row {
 	var list []Row
-	for _, rows := range [][]Row{coreRows(), kxRows(), pvRows(), headerRows(), tmRows(), routeRows(), natRows(), tableRows(), serviceRows(), furtherRows()} {
+	for _, rows := range [][]Row{coreRows(), kxRows(), pvRows(), headerRows(), tmRows(), routeRows(), natRows(), tableRows(), xhttpRows(), serviceRows(), furtherRows()} {
 		list = append(list, rows...)
 	}
 	return list
@@ -77,12 +77,15 @@ type call struct {
 // logs an error and returns false.
 func (sh *shim) bind(row *Row) luabind.Function {
 	k := &call{row: row, sh: sh}
-	n := len(row.Params)
+	n, events := len(row.Params), inEvents(row.Name)
 	return luabind.Function{Name: "KSR." + row.Name, Untold: true, Call: func(c *luabind.Call) int {
 		k.c = c
 		defer k.release()
 		if k.s, k.f = sh.running(c); k.s == nil {
 			return sh.refuse(c, row.Name, "there is no message outside of handlers")
+		}
+		if k.f.kind == inEvent && !events {
+			return sh.refused(c, row)
 		}
 		if got := c.Len(); got < n || n == 0 && got > 0 || got > maxArguments {
 			return sh.refuse(c, row.Name, "it was given "+strconv.Itoa(got)+" arguments and takes "+strconv.Itoa(n))

@@ -39,6 +39,7 @@ const (
 	inBranch
 	inReply
 	inFailure
+	inEvent // there is no request
 )
 
 // session is what belongs to a request: what the script made of it, and what it keeps with it. It
@@ -108,6 +109,9 @@ const (
 // frame is one run of a handler.
 type frame struct {
 	kind    kind
+	event   *event   // of the callback of an event
+	session *session // and what it keeps
+	answer  *answer  // to an HTTP request
 	branch  *engine.Branch
 	res     *engine.Response
 	index   int // of the branch
@@ -158,14 +162,17 @@ func (sh *shim) expression(text string) (*regexp.Regexp, error) {
 // running is the session and the frame of the handler that runs; nil at file level.
 func (sh *shim) running(c *luabind.Call) (*session, *frame) {
 	req, kept, at := c.Running()
-	if kept == nil {
+	if at == nil {
 		return nil, nil
+	}
+	f, _ := (*at).(*frame)
+	switch {
+	case f == nil:
+		return nil, nil
+	case kept == nil:
+		return f.session, f
 	}
 	s, _ := (*kept).(*session)
-	f, _ := (*at).(*frame)
-	if f == nil {
-		return nil, nil
-	}
 	s.req = req
 	return s, f
 }
@@ -190,6 +197,8 @@ func (k *call) message() *message.Message {
 		return k.f.res.Message()
 	case k.f.branch != nil:
 		return k.f.branch.Message()
+	case k.f.event != nil:
+		return k.f.event.msg
 	}
 	return k.s.req.Message()
 }
@@ -199,6 +208,11 @@ func (k *call) uri() string {
 	switch k.f.kind {
 	case inReply:
 		return ""
+	case inEvent:
+		if k.s.set {
+			return k.s.ruri
+		}
+		return k.f.event.uri
 	case inBranch:
 		if k.f.uri != "" {
 			return k.f.uri
@@ -222,6 +236,9 @@ func (k *call) setURI(uri string) {
 		return
 	}
 	k.s.ruri, k.s.set, k.s.contact, k.s.changed = uri, true, 0, true
+	if k.f.kind == inEvent {
+		return
+	}
 	k.s.ownRURI = !sameHost(uri, string(k.s.req.Message().RequestURI()))
 }
 

@@ -54,6 +54,8 @@ func (k *call) raw(v *pv.Var) pv.Value {
 		return k.sh.module.shared.get(k.sh.module.config, v.Arg, v.Key.Expand(k.value), k.c.Now())
 	case "dlg_var":
 		return k.dialogValue(v.Arg)
+	case "ulc":
+		return k.ofBinding(v)
 	case "env":
 		return text(os.Getenv(v.Arg))
 	case "def":
@@ -69,6 +71,9 @@ func (k *call) raw(v *pv.Var) pv.Value {
 		}
 		return pv.Value{}
 	case "T_req":
+		if k.f.kind == inEvent {
+			return pv.Value{}
+		}
 		return k.inside(v.Inner, &frame{kind: inRequest})
 	case "T_rpl":
 		if k.f.res == nil || k.f.res.Cause() != "" {
@@ -92,8 +97,11 @@ func (k *call) plain(name string) pv.Value {
 	case "rm":
 		return pv.Str(k.method())
 	case "rs":
-		if k.f.kind == inReply {
+		switch {
+		case k.f.kind == inReply:
 			return pv.Num(int64(k.f.res.Code()))
+		case k.f.event != nil && k.f.event.status != 0:
+			return pv.Num(int64(k.f.event.status))
 		}
 	case "rr":
 		if k.f.kind == inReply {
@@ -101,8 +109,10 @@ func (k *call) plain(name string) pv.Value {
 		}
 	case "ru", "rU", "rd", "rp", "rP", "rz":
 		return k.ofURI(k.uri(), name[1])
+	case "hu":
+		return k.startLine()
 	case "ou", "oU", "od":
-		if k.f.kind != inReply {
+		if k.f.kind != inReply && k.f.kind != inEvent {
 			return k.ofURI(string(startURI(k.s.req.Message())), name[1])
 		}
 	case "du":
@@ -171,6 +181,9 @@ func (k *call) ofMessage(name string) pv.Value {
 	case "rb":
 		return pv.Str(string(m.Body()))
 	case "rv":
+		if k.f.event != nil && k.f.event.http {
+			return pv.Str("HTTP/1.1")
+		}
 		return pv.Str("SIP/2.0")
 	case "ml", "bs":
 		if name == "bs" {
@@ -191,6 +204,18 @@ func (k *call) ofMessage(name string) pv.Value {
 		return bytesValue(m.HeaderName("P-Preferred-Identity"))
 	case "si", "sp", "su", "pr", "proto":
 		return k.ofSource(name)
+	case "Ri", "RAi", "Rp", "Rn":
+		return k.ofListener(name)
+	}
+	return pv.Value{}
+}
+
+// ofListener is where the request arrived.
+func (k *call) ofListener(name string) pv.Value {
+	if k.f.kind == inEvent {
+		return pv.Value{}
+	}
+	switch name {
 	case "Ri", "RAi":
 		return pv.Str(k.s.req.ReceivedOn().Addr.Addr().Unmap().String())
 	case "Rp":
@@ -227,7 +252,21 @@ func (k *call) source() engine.Endpoint {
 			return engine.Endpoint{Addr: a, Transport: t}
 		}
 	}
+	if k.f.event != nil {
+		return k.f.event.source
+	}
 	return k.s.req.Source()
+}
+
+// startLine is $hu: the second word of the first line.
+func (k *call) startLine() pv.Value {
+	switch {
+	case k.f.kind == inReply:
+		return pv.Str(decimal(k.f.res.Code()))
+	case k.f.event != nil && k.f.event.http:
+		return pv.Str(k.f.event.target)
+	}
+	return text(string(startURI(k.message())))
 }
 
 // startURI is the Request-URI as it arrived.
@@ -389,4 +428,19 @@ func (k *call) branchIndex() int {
 		return k.s.tried
 	}
 	return k.f.index
+}
+
+// ofBinding is $ulc(exp=>name), in the callback for a contact that expired.
+func (k *call) ofBinding(v *pv.Var) pv.Value {
+	if k.f.event == nil || v.Arg != "exp" {
+		return pv.Value{}
+	}
+	value, there := k.f.event.values[v.Key.Expand(k.value)]
+	if !there {
+		return pv.Value{}
+	}
+	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return pv.Num(n)
+	}
+	return pv.Str(value)
 }

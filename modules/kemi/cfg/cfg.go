@@ -31,12 +31,14 @@ type Config struct {
 // Param is one modparam.
 type Param struct {
 	Module, Name, Value string // of the parameter; Module may name several, with | between them
+	File                string // where it stands
 	Line                int    // from 1
 }
 
 // Setting is one global parameter: "children=2".
 type Setting struct {
 	Name, Value string // as they stand
+	File        string // where
 	Line        int    // from 1
 }
 
@@ -208,7 +210,7 @@ func (p *parser) line(name string, l line, depth int) error {
 	case strings.HasPrefix(rest, "cfgengine"):
 		c.Engine = unquote(strings.TrimSpace(strings.TrimPrefix(rest, "cfgengine")))
 	default:
-		p.setting(l)
+		p.setting(name, l)
 	}
 	return nil
 }
@@ -225,7 +227,7 @@ func (p *parser) modparam(name string, l line) error {
 		return fmt.Errorf("%s:%d: too many parameters", name, l.number)
 	}
 	value := p.resolve(args[2])
-	p.config.Params = append(p.config.Params, Param{unquote(args[0]), unquote(args[1]), value, l.number})
+	p.config.Params = append(p.config.Params, Param{unquote(args[0]), unquote(args[1]), value, name, l.number})
 	if unquote(args[0]) == "app_lua" && unquote(args[1]) == "load" {
 		p.config.Script = value
 	}
@@ -241,7 +243,7 @@ func (p *parser) resolve(text string) string {
 }
 
 // setting reads name=value.
-func (p *parser) setting(l line) {
+func (p *parser) setting(file string, l line) {
 	name, value, ok := strings.Cut(l.text, "=")
 	name = strings.TrimSpace(name)
 	if !ok || name == "" || strings.ContainsAny(name, " \t(){}[]\"") {
@@ -256,6 +258,6 @@ func (p *parser) setting(l line) {
 		p.config.Aliases = append(p.config.Aliases, value)
 	}
 	if len(p.config.Globals) < maxParams {
-		p.config.Globals = append(p.config.Globals, Setting{name, value, l.number})
+		p.config.Globals = append(p.config.Globals, Setting{name, value, file, l.number})
 	}
 }
