@@ -112,8 +112,8 @@ func (c *Call) Include(file, text string, loose bool) {
 
 // Running is the request whose handler runs, or nil. kept is a place for what belongs to the
 // request, as long as it has handlers; frame is one for what belongs to this run of the handler,
-// and is nil at its beginning. The handler of an event, or a task, has a frame only; the file itself
-// has none.
+// and is nil at its beginning. The handler of an event, or a task, has a frame only; the file
+// itself has none.
 func (c *Call) Running() (req *engine.Request, kept, frame *any) {
 	t := c.vm.current
 	switch {

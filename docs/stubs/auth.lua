@@ -125,16 +125,22 @@ function auth.forget(user) end
 ---@class auth.require.options
 ---@field realm? string instead of the configured one
 ---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
+---@field password? string that of the user, whoever it is, in place of what users has
+---@field ha1? string the hash of user:realm:password, in place of it
 ---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
 
 ---@class auth.check.options
 ---@field realm? string instead of the configured one
 ---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
+---@field password? string that of the user, whoever it is, in place of what users has
+---@field ha1? string the hash of user:realm:password, in place of it
 ---@field identity? any false: any identity may be claimed; function(user, uri): whether this one may
 
 ---@class auth.challenge.options
 ---@field realm? string instead of the configured one
 ---@field code? integer 401 or 407; default 401 for REGISTER, otherwise 407
+---@field password? string that of the user, whoever it is, in place of what users has
+---@field ha1? string the hash of user:realm:password, in place of it
 ---@field stale? boolean only the nonce was bad: the client does not have to ask its user
 
 ---@class auth.identify.options

@@ -17,6 +17,9 @@ type Want struct {
 	Realm string `lua:"realm" doc:"instead of the configured one"` // "" for the policy's
 	// Code is 401 or 407; 0 is 401 for a REGISTER, otherwise 407 (RFC 3261 §22.2, §22.3).
 	Code int `lua:"code" doc:"401 or 407; default 401 for REGISTER, otherwise 407"`
+	// Password and HA1 (RFC 7616 §3.4.2) are the user's, whoever that is, in place of what Users have.
+	Password string `lua:"password" doc:"that of the user, whoever it is, in place of what users has"`
+	HA1      string `lua:"ha1" doc:"the hash of user:realm:password, in place of it"`
 	// AnyIdentity: do not compare user and identity.
 	AnyIdentity bool
 	// Identity, when not nil, reports whether user may claim uri, instead of MayClaim. Its error is
@@ -63,6 +66,21 @@ func (w *Want) check() error {
 		return &engine.MisuseError{Text: err.Error()}
 	}
 	return nil
+}
+
+// secret is what the Want itself says that the user knows, nil for nothing.
+func (w *Want) secret() (*Secret, error) {
+	switch {
+	case w.HA1 != "":
+		s := &Secret{}
+		if err := s.SetHash("", w.HA1); err != nil {
+			return nil, &engine.MisuseError{Text: err.Error()}
+		}
+		return s, nil
+	case w.Password != "":
+		return NewPassword(w.Password), nil
+	}
+	return nil, nil
 }
 
 // challengeable: an ACK has no answer, and a CANCEL must be answered as it comes (RFC 3261 §22.1).
@@ -149,6 +167,11 @@ func (a *Auth) plain(req *engine.Request, v *Verdict, now time.Time) bool {
 func (a *Auth) check(req *engine.Request, w *Want, by waits) (v Verdict, err error) {
 	if err := w.check(); err != nil {
 		return v, err
+	}
+	if secret, err := w.secret(); err != nil {
+		return v, err
+	} else if secret != nil {
+		by.ask = func(Query) (*Secret, error) { return secret, nil }
 	}
 	_ = a.Attach(req.Engine()) // it never fails
 	if !challengeable(req) || req.Over() {

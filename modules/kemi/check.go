@@ -177,7 +177,7 @@ var places = map[string]string{
 	"dispatcher": "require(\"dispatch\").targets(set) in a script of this server's own", "dialog": "dialog.track(req)", "acc": "require(\"acc\").record(req)",
 	"sqlops": "require(\"sql\").open(url): db:row, db:exec", "http_client": "require(\"http\").get(url)", "http_async_client": "require(\"http\").get(url), which waits without a worker",
 	"xhttp": "require(\"http\").handle(\"GET /path\", function)", "uac": "require(\"uac\").mask and uac.register", "presence": "require(\"presence\").publish and subscribe",
-	"msilo": "require(\"messages\").store(req)", "topoh": "require(\"topology\").hide(req)", "topos": "require(\"topology\").hide(req)", "json": "sip.json", "jansson": "sip.json",
+	"msilo": "KSR.msilo.mstore(), or require(\"messages\").store(req)", "topoh": "require(\"topology\").hide(req)", "topos": "require(\"topology\").hide(req)", "json": "sip.json", "jansson": "sip.json",
 	"ndb_redis": "require(\"redis\").open(url)", "ratelimit": "require(\"limit\").rate(key, n, seconds)", "pipelimit": "require(\"limit\").rate(key, n, seconds)", "geoip": "require(\"geo\").lookup(ip)",
 	"geoip2": "require(\"geo\").lookup(ip)", "enum": "require(\"enum\").lookup(number)", "dialplan": "require(\"dialplan\").translate(plan, text)", "lcr": "require(\"lcr\").routes(number)",
 	"secsipid": "require(\"stir\").sign and verify", "siptrace": "--hep, or sip.trace(req)", "websocket": "nothing: the handshake is made before, -l ws:…", "async": "sip.sleep and sip.spawn",
@@ -191,7 +191,7 @@ var single = map[string]string{
 	"sl.sreply": "KSR.sl.send_reply",
 	"drop":      "KSR.x.drop(), or KSR.set_drop()", "hdr.append_hf": "KSR.hdr.append", "auth.www_challenge": "KSR.auth.auth_challenge", "textops.append_hf": "KSR.hdr.append", "textops.insert_hf": "KSR.hdr.insert",
 	"route": "a Lua function", "x.modf": "the function itself", "tmx.t_suspend": "sip.sleep, or any function that waits", "tmx.t_continue": "nothing: a function that waits goes on where it was",
-	"auth.pv_auth_check": "auth.users with the passwords, KSR.auth_db.auth_check", "permissions.allow_uri": "Lua",
+	"auth.pv_auth_check": "auth.check(req, { password = … })", "permissions.allow_uri": "Lua",
 }
 
 // Instead is what to use in the place of a function of KSR, as ": use …"; "" if that is not known.

@@ -150,40 +150,55 @@ func (sh *shim) beginEvent(k *call) int {
 // Callback is a setting that names a function for events.
 type Callback struct {
 	Module, Param string // "core" for kemi.… settings of the core
-	Instead       string // what to use in its place; "" if it is carried
+	Carried       bool   // the function is called
+	Ours          string // what a script of this server's own uses in its place
 }
 
 // callbacks are all that Kamailio 5.6.3 has.
 var callbacks = []Callback{
-	{Module: "xhttp", Param: "event_callback"},
-	{Module: "dispatcher", Param: "event_callback"},
-	{Module: "htable", Param: "event_callback"},
-	{Module: "registrar", Param: "event_callback"},
-	{Module: "dialog", Param: "event_callback"},
-	{Module: "core", Param: "kemi.event_route_callback"},
-	{Module: "core", Param: "kemi.reply_route_callback"},
-	{Module: "core", Param: "kemi.onsend_route_callback"},
-	{"core", "kemi.received_route_callback", "acl lists with drop, and the beginning of ksr_request_route: a message that was not read yet is not shown to scripts"},
-	{"core", "kemi.pre_routing_callback", "the beginning of ksr_request_route and ksr_reply_route"},
-	{"tm", "event_callback", "the options of what sends: probe = { from = … } of dispatch, headers of sip.send, b2b and uac"},
-	{"tm", "event_callback_lres_sent", "--hep, sipscript trace, or sip.trace(req): they show every answer"},
-	{"sl", "event_callback_fl_ack", "--hep or sipscript trace: an ACK of a failure ends here"},
-	{"sl", "event_callback_lres_sent", "--hep, sipscript trace, or sip.trace(req): they show every answer"},
-	{"uac", "event_callback", "sip.send in a script of this server's own, which returns the response"},
-	{"websocket", "event_callback", `sip.on("registrar.removed", …) or sip.on("nat.lost", …) in a script of this server's own`},
-	{"tcpops", "event_callback", `sip.on("nat.lost", …) in a script of this server's own`},
-	{"tls", "event_callback", "--tls-client-ca and the certificates of listeners: scripts do not choose them by connection"},
-	{"topoh", "event_callback", "topology.hide(req) in a script of this server's own, for the requests that are hidden"},
-	{"topos", "event_callback", "topology.hide(req) in a script of this server's own, for the requests that are hidden"},
-	{"msrp", "event_callback", "another server for MSRP: this one relays SIP, and media by rtpengine"},
-	{"evapi", "event_callback", "the modules http, redis and sql, whose functions wait"},
-	{"sipcapture", "event_callback", "a HEP collector: this server sends HEP (--hep) and receives none"},
-	{"sipdump", "event_callback", "sipscript trace, or --hep"},
-	{"xmlrpc", "event_callback", "the admin API, --admin"},
+	{"xhttp", "event_callback", true, `http.handle("/", function(hreq) … end)`},
+	{"dispatcher", "event_callback", true, `sip.on("dispatch.down", …) and sip.on("dispatch.up", …)`},
+	{"htable", "event_callback", true, `sip.on("start", …)`},
+	{"registrar", "event_callback", true, `sip.on("registrar.expired", …)`},
+	{"dialog", "event_callback", true, `sip.on("dialog.answered", …) and sip.on("dialog.ended", …)`},
+	{"core", "kemi.event_route_callback", true, `sip.on("start", …)`},
+	{"core", "kemi.reply_route_callback", true, "the option on_response of relay"},
+	{"core", "kemi.onsend_route_callback", true, "the options on_branch and on_response of relay"},
+	{"core", "kemi.received_route_callback", false, "acl lists with drop, and the beginning of ksr_request_route: a message that was not read yet is not shown to scripts"},
+	{"core", "kemi.pre_routing_callback", false, "the beginning of ksr_request_route and ksr_reply_route"},
+	{"tm", "event_callback", false, "the options of what sends: probe = { from = … } of dispatch, headers of sip.send, b2b and uac"},
+	{"tm", "event_callback_lres_sent", false, "--hep, sipscript trace, or sip.trace(req): they show every answer"},
+	{"sl", "event_callback_fl_ack", false, "--hep or sipscript trace: an ACK of a failure ends here"},
+	{"sl", "event_callback_lres_sent", false, "--hep, sipscript trace, or sip.trace(req): they show every answer"},
+	{"uac", "event_callback", false, "sip.send in a script of this server's own, which returns the response"},
+	{"websocket", "event_callback", false, `sip.on("registrar.removed", …) or sip.on("nat.lost", …) in a script of this server's own`},
+	{"tcpops", "event_callback", false, `sip.on("nat.lost", …) in a script of this server's own`},
+	{"tls", "event_callback", false, "--tls-client-ca and the certificates of listeners: scripts do not choose them by connection"},
+	{"topoh", "event_callback", false, "topology.hide(req) in a script of this server's own, for the requests that are hidden"},
+	{"topos", "event_callback", false, "topology.hide(req) in a script of this server's own, for the requests that are hidden"},
+	{"msrp", "event_callback", false, "another server for MSRP: this one relays SIP, and media by rtpengine"},
+	{"evapi", "event_callback", false, "the modules http, redis and sql, whose functions wait"},
+	{"sipcapture", "event_callback", false, "a HEP collector: this server sends HEP (--hep) and receives none"},
+	{"sipdump", "event_callback", false, "sipscript trace, or --hep"},
+	{"xmlrpc", "event_callback", false, "the admin API, --admin"},
 }
 
-// Callbacks are the settings for events, for the documentation.
+// Callbacks are the settings for events.
 func Callbacks() []Callback { return slices.Clone(callbacks) }
+
+// Setting is what a kamailio.cfg calls it: "xhttp.event_callback".
+func (cb *Callback) Setting() string {
+	if cb.Module == "core" {
+		return cb.Param
+	}
+	return cb.Module + "." + cb.Param
+}
+
+// Function is the function that a configuration names, "" for none.
+func (cb *Callback) Function(c *cfg.Config) string {
+	name, _, _ := cb.named(c)
+	return name
+}
 
 // named is what a configuration says of a callback: the function's name and where, "" for none.
 func (cb *Callback) named(c *cfg.Config) (name, file string, line int) {
@@ -212,18 +227,14 @@ func checkCallbacks(c *cfg.Config, defined func(string) bool) (found []check.Fin
 	for i := range callbacks {
 		cb := &callbacks[i]
 		name, file, line := cb.named(c)
-		setting := cb.Module + "." + cb.Param
-		if cb.Module == "core" {
-			setting = cb.Param
-		}
 		switch {
 		case name == "":
-		case cb.Instead != "":
+		case !cb.Carried:
 			found = append(found, check.Finding{File: file, Line: line, Column: 1, Severity: check.Error, Rule: "kemi-event",
-				Message: fmt.Sprintf("%s names the function %s, which is not called here: use %s", setting, name, cb.Instead)})
+				Message: fmt.Sprintf("%s names the function %s, which is not called here: use %s", cb.Setting(), name, cb.Ours)})
 		case !defined(name) && name != "none":
 			found = append(found, check.Finding{File: file, Line: line, Column: 1, Severity: check.Warning, Rule: "kemi-event",
-				Message: fmt.Sprintf("%s names the function %s, which the script does not have", setting, name)})
+				Message: fmt.Sprintf("%s names the function %s, which the script does not have", cb.Setting(), name)})
 		}
 	}
 	return found

@@ -4,6 +4,7 @@ package kemi
 
 func furtherRows() []Row {
 	const order = "the hash is this server's; gateways that are full or down are left out"
+	const kept = "it also answers: 202, 404 for somebody who is not a user, 413, 480 when too many are kept; what the script answers then is not sent; an INVITE is not kept"
 	const names = "gateways named by a host count with all its addresses"
 	const media = "what the proxy makes of the session takes the place of the body at once"
 	return []Row{
@@ -51,6 +52,13 @@ func furtherRows() []Row {
 		{Name: "uac.uac_replace_from_uri", Params: "s", Result: "int", Does: "another URI in From"},
 		{Name: "uac.uac_replace_to", Params: "ss", Result: "int", Does: "another name and URI in To"},
 		{Name: "uac.uac_replace_to_uri", Params: "s", Result: "int", Does: "another URI in To"},
+		{Name: "msilo.mstore", Result: "int", Does: "keeps a MESSAGE for the user of $ru with messages.store", Differs: kept},
+		{Name: "msilo.mstore_uri", Params: "s", Result: "int", Does: "keeps a MESSAGE for the user of a URI", Differs: kept},
+		{Name: "msilo.mdump", Result: "int", Does: "nothing: what is kept is delivered when its user registers", Differs: "it is sent half a second after a REGISTER, from its sender, and not by m_dump's settings"},
+		{Name: "msilo.mdump_uri", Params: "s", Result: "int", Does: "as mdump"},
+		{Name: "websocket.handle_handshake", Result: "int", Does: "logs an error and returns -1", Differs: "the handshake is made on the listeners -l ws:… and -l wss:…, unseen"},
+		{Name: "auth.pv_auth_check", Params: "ssii", Result: "int", Does: "checks the credentials against a password, or with flag 1 its HA1: as auth_check; checks 1: the user of From or To is the same",
+			Differs: "flag 2 and checks above 1 have no effect; the rest as auth_db.auth_check"},
 		{Name: "route", Params: "s", Result: "int", Does: "-1: there are no routes of a configuration"},
 		{Name: "siptrace.sip_trace", Params: "", Result: "int", Does: "nothing: --hep exports all messages"},
 		{Name: "permissions.allow_source_address_group", Params: "", Result: "int", Does: "the first group that the source is in, of those that the script names"},

@@ -4,6 +4,7 @@ package kemi
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"weak"
@@ -26,7 +27,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 			return f(&k)
 		}}
 	}
-	return append(sh.configured(do), []luabind.Function{
+	return slices.Concat(sh.configured(do), sh.suspending(do), []luabind.Function{
 		do("has", func(k *call) int { return k.bool(loaded(config, k.c.String(1))) }),
 		do("param", func(k *call) int {
 			if config == nil {
@@ -67,6 +68,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		do("user", func(k *call) int { k.s.user, k.s.realm = k.c.String(1), k.c.String(2); return 0 }),
 		do("claimed", claimed),
 		do("failed", func(k *call) int { k.c.Report(k.c.String(1), k.c.String(2)); return 0 }),
+		do("branch_failed", branchFailed),
 		do("refuse", func(k *call) int { k.c.RefuseBranch(1, errDropped); return 0 }),
 		do("error", func(k *call) int {
 			k.sh.module.log.Error(k.c.String(1), "call_id", string(k.message().CallID()))
@@ -85,7 +87,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 			return k.c.Push(out)
 		}),
 		do("callback_of", func(k *call) int { return k.c.PushText(sh.module.callbackOf(k.c.String(1), k.c.String(2))) }),
-	}...)
+	})
 }
 
 // ready is ready(name, takes, given) -> whether a function of ksr.lua may run, and what it returns
@@ -126,11 +128,7 @@ func (sh *shim) beginReply(k *call) int {
 	f := &frame{kind: inReply, res: res}
 	s := sh.enter(k.c, f)
 	k.s = s
-	for i, b := range s.sent {
-		if b == weak.Make(res.Branch()) {
-			f.index = i
-		}
-	}
+	f.index = s.indexOf(res)
 	return 0
 }
 
@@ -148,8 +146,33 @@ func (sh *shim) beginFailure(k *call) int {
 	s.armed = ""
 	s.relayed = false
 	s.branches, s.contact, s.changed = nil, 0, false
-	s.onFailure, s.onBranch = "", ""
+	s.onFailure, s.onBranch, s.onBranchFailure = "", "", ""
 	return k.c.PushText(name)
+}
+
+// branchFailed is branch_failed(response) -> the name of the function for a branch that failed, or
+// nil.
+func branchFailed(k *call) int {
+	res := k.c.Response(1)
+	_, kept, _ := k.c.Running()
+	s, _ := (*kept).(*session)
+	if s == nil || s.onBranchFailure == "" || res.Code() < 300 || res.Cause() == engine.CauseCancelled {
+		return k.c.PushNil()
+	}
+	f := &frame{kind: inBranchFailure, res: res, index: s.indexOf(res)}
+	k.s = s
+	k.sh.enter(k.c, f)
+	return k.c.PushText(s.onBranchFailure)
+}
+
+// indexOf is the number of the branch that a response is from.
+func (s *session) indexOf(res *engine.Response) int {
+	for i, b := range s.sent {
+		if b == weak.Make(res.Branch()) {
+			return i
+		}
+	}
+	return 0
 }
 
 // callback is callback("branch" | "reply") -> the name of the function, or nil.
@@ -196,7 +219,7 @@ func plan(k *call) int {
 	switch {
 	case k.f.kind == inReply:
 		return k.c.PushNil()
-	case s.relayed || k.f.kind == inBranch:
+	case s.relayed || k.f.kind == inBranch || k.f.kind == inBranchFailure:
 		return k.num(twice)
 	case k.over():
 		k.sh.module.log.Error("KSR: the request was answered before: it is not relayed", "call_id", string(s.req.Message().CallID()))

@@ -114,16 +114,24 @@ relayed = {
     if dropped then core.refuse(branch) end
   end,
   on_response = function(res)
-    if res.cause then return end
-    core.reply(res)
-    current.now, current.of, current.reply = res, core.request(), true
-    call(reply_route)
-    call(core.callback("reply"))
-    -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
-    local dropped = core.finish() and not res.final and not res:header("RSeq")
-    if dropped then res:drop() else onsend() end
-    core.leave()
-    forget()
+    if not res.cause then
+      core.reply(res)
+      current.now, current.of, current.reply = res, core.request(), true
+      call(reply_route)
+      call(core.callback("reply"))
+      -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
+      local dropped = core.finish() and not res.final and not res:header("RSeq")
+      if dropped then res:drop() else onsend() end
+      core.leave()
+      forget()
+    end
+    if res.final then
+      local failed = core.branch_failed(res)
+      if failed then
+        call(failed)
+        core.leave()
+      end
+    end
   end,
   on_failure = function(res)
     local name = core.failure(res)
@@ -260,6 +268,12 @@ end)
 
 local codes = { missing = -5, failed = -2, banned = -2, identity = -8 }
 
+-- claims reports whether the request says that it is from a user, by the user's part.
+local function claims(req, user)
+  local claimed = (req.method == "REGISTER" or req.method == "PUBLISH") and req.to.uri or req.from.uri
+  return claimed.user == (user:match("^(.*)@") or user)
+end
+
 define("auth_db.auth_check", 3, function(realm, _, flags)
   local req = core.request()
   if req.method == "ACK" then return 1 end
@@ -271,9 +285,24 @@ define("auth_db.auth_check", 3, function(realm, _, flags)
     return codes[why] or -1
   end
   core.user(user, realm)
-  local claimed = (req.method == "REGISTER" or req.method == "PUBLISH") and req.to.uri or req.from.uri
-  if core.int(flags) % 2 == 1 and claimed.user ~= (user:match("^(.*)@") or user) then return -8 end
-  return 1
+  return core.int(flags) % 2 == 1 and not claims(req, user) and -8 or 1
+end)
+
+define("auth.pv_auth_check", 4, function(realm, password, flags, checks)
+  local req = core.request()
+  if req.method == "ACK" then return 1 end
+  realm, password = text(realm), text(password)
+  if realm == "" or password == "" then return -1 end
+  local known = core.int(flags) % 2 == 1 and { ha1 = password } or { password = password }
+  known.realm, known.code, known.identity = realm, req.method == "REGISTER" and 401 or 407, false
+  local ran, user, why = pcall(auth.check, req, known)
+  if not ran then return -1 end
+  if not user then
+    core.claimed(realm)
+    return codes[why] or -1
+  end
+  core.user(user, realm)
+  return core.int(checks) % 2 == 1 and not claims(req, user) and -8 or 1
 end)
 
 define("auth.auth_challenge", 2, function(realm)
@@ -306,13 +335,46 @@ end)
 
 -- The routes.
 
+-- waited is the function that a suspended request goes on with, "" when it has waited for too long,
+-- nil when it is over before.
+local function waited(id)
+  local pause, left = 0.01, core.times() or 30
+  while left > 0 do
+    if not sip.sleep(pause) then break end
+    local name = core.resumed(id)
+    if name then return name end
+    left, pause = left - pause, math.min(pause * 1.2, 0.1)
+  end
+  core.forget()
+  return left <= 0 and "" or nil
+end
+
+-- go_on has a suspended request wait, and go on; false if it is over.
+local function go_on(id)
+  while id do
+    local name = waited(id)
+    if not name or core.over() then return false end
+    if name == "" then
+      answer(408, "Request Timeout")
+      return false
+    end
+    call(name)
+    id = core.suspended()
+  end
+  return true
+end
+
 local function handler(req)
   core.begin()
   forget()
   local f = _G.ksr_request_route
   if type(f) ~= "function" then error("the script has no function ksr_request_route", 0) end
   local ok, err = pcall(f)
-  if not ok and err ~= EXIT then error(err, 0) end
+  if not ok and err ~= EXIT then
+    if core.suspended() then core.forget() end
+    error(err, 0)
+  end
+  if not go_on(core.suspended()) then return end
   if not core.over() then req:drop() end
 end
 

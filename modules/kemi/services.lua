@@ -1,6 +1,7 @@
 -- The functions of KSR that other modules carry out. It is part of ksr.lua, whose locals it has.
 
 local dispatch, dialog, rtpengine, sql, uac = require "dispatch", require "dialog", require "rtpengine", require "sql", require "uac"
+local messages = require "messages"
 
 -- Gateways.
 
@@ -263,6 +264,31 @@ define("sqlops.sql_result_free", 1, function(name)
   if all then all[text(name)] = nil end
   core.request().vars.kemi_sql = all
   return 1
+end)
+
+-- Messages for users who are away.
+
+local function keep(uri)
+  local req = core.request()
+  local u = sip.uri(text(uri))
+  if req.method ~= "MESSAGE" or not req.body or not req.content_type or not u or not u.user or core.over() then
+    core.error("KSR.msilo: only a MESSAGE with body and type, for a user, is kept, and none that was answered or relayed")
+    return -1
+  end
+  req.ruri = u
+  core.replied()
+  local ok, kept = pcall(messages.store, req)
+  return ok and kept and 1 or -1
+end
+
+define("msilo.mstore", 0, function() return keep(core.uri()) end)
+define("msilo.mstore_uri", 1, keep)
+define("msilo.mdump", 0, function() return 1 end)
+define("msilo.mdump_uri", 1, function() return 1 end)
+
+define("websocket.handle_handshake", 0, function()
+  core.error("KSR.websocket.handle_handshake: the handshake is made on the listeners -l ws:… and -l wss:…, and not on --http")
+  return -1
 end)
 
 -- Names.

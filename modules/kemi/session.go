@@ -40,6 +40,7 @@ const (
 	inReply
 	inFailure
 	inEvent // there is no request
+	inBranchFailure
 )
 
 // session is what belongs to a request: what the script made of it, and what it keeps with it. It
@@ -81,9 +82,12 @@ type session struct {
 	frInv, fr time.Duration
 
 	onBranch, onReply, onFailure string
+	onBranchFailure              string
 	armed                        string // onFailure when it was relayed, until it failed
 	newtran, relayed, replied    bool
-	user                         string // who has proved to have sent it
+	suspended                    bool        // t_suspend was called
+	tid                          transaction // zero until it is asked for
+	user                         string      // who has proved to have sent it
 	realm                        string
 }
 

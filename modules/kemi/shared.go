@@ -32,6 +32,8 @@ type shared struct {
 	vars   map[string]pv.Value // guarded by mu
 	tables map[string]*htable  // guarded by mu; what they have is not
 	pike   sources
+	// The requests that wait for t_continue
+	suspended suspensions
 }
 
 // sources are the addresses that pike counts.

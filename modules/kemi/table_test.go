@@ -60,8 +60,8 @@ func TestCheck(t *testing.T) {
 		{"a module alone", `if not KSR.nosuch then return end`, ""},
 		{"no such function", `KSR.tm.t_nosuch()`, "t.lua:1:8: KSR.tm.t_nosuch: there is no such function in Kamailio 5.6"},
 		{"drop", `KSR.drop()`, "t.lua:1:5: KSR.drop: there is no such function in Kamailio 5.6: use KSR.x.drop(), or KSR.set_drop()"},
-		{"not here", "\nKSR.tmx.t_suspend()", "t.lua:2:9: KSR.tmx.t_suspend is not available here: use sip.sleep, or any function that waits"},
-		{"not here, not listed", `KSR.msilo.m_store("")`, `t.lua:1:11: KSR.msilo.m_store is not available here: use require("messages").store(req)`},
+		{"not here", "\nKSR.async.route()", "t.lua:2:11: KSR.async.route is not available here: use sip.sleep and sip.spawn"},
+		{"not here, not listed", `KSR.xmlrpc.dispatch_rpc()`, `t.lua:1:12: KSR.xmlrpc.dispatch_rpc is not available here: use the admin API, --admin`},
 		{"a variable that is not there", `KSR.pv.get("$nosuch")`, `t.lua:1:8: KSR.pv.get: "$nosuch": there is no variable $nosuch here`},
 		{"a transformation that is not there", `KSR.pv.get("$(ru{s.nosuch})")`, `t.lua:1:8: KSR.pv.get: "$(ru{s.nosuch})": there is no transformation {s.nosuch} here`},
 		{"too few arguments", `KSR.hdr.append()`, "t.lua:1:9: warning: KSR.hdr.append takes 1 arguments and is given 0: it does nothing and returns false"},
@@ -90,7 +90,7 @@ func TestLoadRefuses(t *testing.T) {
 		files      map[string]string
 		want       string
 	}{
-		{"what is not there", "k.lua", map[string]string{"k.lua": "KSR.tmx.t_suspend()\nKSR.drop()"}, "k.lua:1: KSR.tmx.t_suspend is not available here"},
+		{"what is not there", "k.lua", map[string]string{"k.lua": "KSR.async.route()\nKSR.drop()"}, "k.lua:1: KSR.async.route is not available here"},
 		{"no file", "k.lua", nil, "k.lua cannot be read"},
 		{"a file elsewhere", "../k.lua", nil, "is not a file next to the script"},
 		{"another engine", "k.cfg", map[string]string{"k.cfg": `cfgengine "python"`}, `does not say cfgengine "lua"`},

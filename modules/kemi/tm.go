@@ -37,6 +37,8 @@ func tmRows() []Row {
 		{Name: "tm.t_on_failure", Params: "s", Result: "int", Does: "names the function called when all branches failed", call: func(k *call) int { k.s.onFailure = k.str(1); return k.num(1) }},
 		{Name: "tm.t_on_branch", Params: "s", Result: "int", Does: "names the function called for each branch", call: func(k *call) int { k.s.onBranch = k.str(1); return k.num(1) }},
 		{Name: "tm.t_on_reply", Params: "s", Result: "int", Does: "names the function called for each reply", call: func(k *call) int { k.s.onReply = k.str(1); return k.num(1) }},
+		{Name: "tm.t_on_branch_failure", Params: "s", Result: "int", Does: "names the function called for each branch that failed",
+			Differs: "it may not relay: that is what t_on_failure is for, and -1 is returned", call: func(k *call) int { k.s.onBranchFailure = k.str(1); return k.num(1) }},
 		{Name: "tm.t_is_set", Params: "s", Result: "int", Does: "whether a function was named", call: func(k *call) int {
 			switch k.str(1) {
 			case "failure_route":
@@ -45,6 +47,8 @@ func tmRows() []Row {
 				return k.is(k.s.onBranch != "")
 			case "onreply_route":
 				return k.is(k.s.onReply != "")
+			case "branch_failure_route":
+				return k.is(k.s.onBranchFailure != "" && k.f.kind == inRequest)
 			}
 			return k.num(-1)
 		}},

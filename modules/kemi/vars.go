@@ -66,10 +66,7 @@ func (k *call) raw(v *pv.Var) pv.Value {
 	case "branch":
 		return k.branchValue(v.Arg)
 	case "T":
-		if v.Arg == "id_index" || v.Arg == "branch_index" {
-			return pv.Num(int64(k.f.index))
-		}
-		return pv.Value{}
+		return k.ofTransaction(v.Arg)
 	case "T_req":
 		if k.f.kind == inEvent {
 			return pv.Value{}

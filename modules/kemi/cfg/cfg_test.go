@@ -67,7 +67,7 @@ func TestParse(t *testing.T) {
 		{"listen", strings.Join(c.Listen, ","), "udp:127.0.0.1:5060"},
 		{"alias", strings.Join(c.Aliases, ","), "example.com"},
 		{"table", fmt.Sprint(c.Tables()), "map[ipban:map[autoexpire:300 size:8]]"},
-		{"settings", fmt.Sprint(c.Globals), "[{port 5060 9} {listen udp:127.0.0.1:5060 20} {alias example.com 21} {debug 3 1}]"},
+		{"settings", fmt.Sprint(c.Globals), "[{port 5060 k.cfg 9} {listen udp:127.0.0.1:5060 k.cfg 20} {alias example.com k.cfg 21} {debug 3 more.cfg 1}]"},
 	} {
 		t.Run(x.what, func(t *testing.T) {
 			if x.got != x.want {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sipscript/sipscript/modules/kemi/cfg"
 	"github.com/sipscript/sipscript/modules/kemi/convert"
 )
 
@@ -169,5 +170,20 @@ func TestStock(t *testing.T) {
 	}
 	if lines > 90 {
 		t.Errorf("%d lines:\n%s", lines, first)
+	}
+}
+
+// Callbacks of the configuration are left to a human, with what to use.
+func TestEventsAreLeft(t *testing.T) {
+	config := &cfg.Config{Modules: []string{"xhttp", "tm"}, Params: []cfg.Param{{Module: "xhttp", Name: "event_callback", Value: "ksr_http"}, {Module: "tm", Name: "event_callback", Value: "ksr_local"}}}
+	out, err := convert.Source("k.lua", "function ksr_request_route() KSR.tm.t_relay() end function ksr_http() end", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(strings.ReplaceAll(out, "\n--", " ")), " ")
+	for _, want := range []string{`DECIDE: xhttp.event_callback names the function ksr_http: use http.handle("/", function(hreq) … end)`, "DECIDE: tm.event_callback names the function ksr_local: use the options"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %s\n%s", want, out)
+		}
 	}
 }

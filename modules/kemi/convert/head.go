@@ -34,6 +34,19 @@ func (c *conv) head() (out []node) {
 		out = append(out, node{lead: []string{"-- A set that is not configured raises an error; there it is as one without gateways."},
 			head: "local function gateways(set, options)\n  local ok, found = pcall(" + function + ", set, options)\n  return ok and found or nil\nend"})
 	}
+	return append(out, c.events()...)
+}
+
+// events are the callbacks that the configuration names.
+func (c *conv) events() (out []node) {
+	if c.config == nil {
+		return nil
+	}
+	for _, cb := range kemi.Callbacks() {
+		if function := cb.Function(c.config); function != "" {
+			out = append(out, node{lead: c.decision(cb.Setting() + " names the function " + function + ": use " + cb.Ours)})
+		}
+	}
 	return out
 }
 

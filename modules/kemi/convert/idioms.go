@@ -87,7 +87,7 @@ func questions() map[string]idiom {
 		"textops.has_body": succeeds("req.body"), "dialog.is_known_dlg": dialogKnown, "registrar.lookup": lookup, "registrar.registered": registered, "registrar.save": save, "tm.t_relay": relayValue,
 		"dispatcher.ds_select_dst": selectGateway, "dispatcher.ds_select_domain": selectGateway, "dispatcher.ds_select": selectGateway, "dispatcher.ds_is_from_list": isFromSet, "sqlops.sql_query": sqlQuery,
 		"dispatcher.ds_next_dst": nextGateway, "dispatcher.ds_next_domain": nextGateway, "sqlops.sql_num_rows": sqlRows, "sqlops.sql_result_get": sqlCell, "sqlops.sql_is_null": sqlNull, "auth_db.auth_check": authCheck,
-		"siputils.is_numeric": oneArg(`%s:find("^%%d+$")`, true), "siputils.is_uri": oneArg("sip.uri(%s)", true), "textops.has_body_type": bodyType, "msilo.m_store": storeMessage, "pv.is_null": isNull,
+		"siputils.is_numeric": oneArg(`%s:find("^%%d+$")`, true), "siputils.is_uri": oneArg("sip.uri(%s)", true), "textops.has_body_type": bodyType, "msilo.m_store": storeMessage, "msilo.mstore": storeMessage, "pv.is_null": isNull,
 	}
 	for _, m := range methodLetters {
 		idioms["is_"+m] = asks(`req:is("` + m + `")`)

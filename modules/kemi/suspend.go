@@ -1,0 +1,139 @@
+package kemi
+
+// KSR.tmx.t_suspend and t_continue: a request that waits until another one, or the callback of an
+// event, has it go on.
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"sync"
+
+	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/kemi/pv"
+)
+
+// maxSuspended bounds the requests that wait.
+const maxSuspended = 10_000
+
+// transaction names a request: $T(id_index) and $T(id_label).
+type transaction struct{ index, label int32 }
+
+func (t transaction) text() string {
+	return strconv.Itoa(int(t.index)) + ":" + strconv.Itoa(int(t.label))
+}
+
+// suspensions are the requests that wait.
+type suspensions struct {
+	mu      sync.Mutex
+	waiting map[string]*suspension // guarded by mu, by the transaction's text
+}
+
+// suspension is one of them.
+type suspension struct {
+	name    string // the function that it goes on with
+	resumed bool
+}
+
+// begin has a request wait; false if too many do.
+func (s *suspensions) begin(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) >= maxSuspended || s.waiting[id] != nil {
+		return false
+	}
+	if s.waiting == nil {
+		s.waiting = map[string]*suspension{}
+	}
+	s.waiting[id] = &suspension{}
+	return true
+}
+
+// resume has it go on with a function; false if it does not wait.
+func (s *suspensions) resume(id, name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.waiting[id]
+	if x == nil || x.resumed {
+		return false
+	}
+	x.name, x.resumed = name, true
+	return true
+}
+
+// taken is the function that the request goes on with, once it was resumed: then it waits no more.
+func (s *suspensions) taken(id string) (name string, resumed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.waiting[id]; x != nil && x.resumed {
+		delete(s.waiting, id)
+		return x.name, true
+	}
+	return "", false
+}
+
+// forget ends a wait.
+func (s *suspensions) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, id)
+}
+
+func suspendRows() []Row {
+	return []Row{
+		{Name: "tmx.t_suspend", Result: "int", Does: "has the request wait, when ksr_request_route ends, for t_continue; for 30 s, or what t_set_fr says, at most: then it is answered 408",
+			Differs: "in a failure function it returns -1: functions wait by themselves", call: func(k *call) int {
+				if k.f.kind != inRequest || k.over() || k.s.suspended || !k.sh.module.shared.suspended.begin(k.s.transaction().text()) {
+					return k.num(-1)
+				}
+				k.s.suspended, k.s.newtran = true, true
+				return k.num(1)
+			}},
+		{Name: "tmx.t_continue", Params: "iis", Result: "int", Does: "has the request of $T(id_index) and $T(id_label) go on with a function", call: func(k *call) int {
+			return k.is(k.sh.module.shared.suspended.resume(transaction{int32(k.int(1)), int32(k.int(2))}.text(), k.str(3)))
+		}},
+	}
+}
+
+// transaction is the request's name.
+func (s *session) transaction() transaction {
+	if s.tid == (transaction{}) {
+		s.tid = transaction{rand.Int32N(1<<16-1) + 1, rand.Int32N(1<<31-2) + 1}
+	}
+	return s.tid
+}
+
+// ofTransaction is $T(name).
+func (k *call) ofTransaction(name string) pv.Value {
+	switch {
+	case name == "branch_index":
+		return pv.Num(int64(k.f.index))
+	case k.f.kind == inEvent:
+	case name == "id_index":
+		return pv.Num(int64(k.s.transaction().index))
+	case name == "id_label":
+		return pv.Num(int64(k.s.transaction().label))
+	}
+	return pv.Value{}
+}
+
+// suspending are what ksr.lua waits with.
+func (sh *shim) suspending(do func(name string, f func(k *call) int) luabind.Function) []luabind.Function {
+	waiting := &sh.module.shared.suspended
+	return []luabind.Function{
+		do("suspended", func(k *call) int { // -> the request's name, nil if it does not wait
+			if !k.s.suspended {
+				return k.c.PushNil()
+			}
+			k.s.suspended = false
+			return k.c.PushText(k.s.transaction().text())
+		}),
+		do("resumed", func(k *call) int { // (name) -> the function, nil while the request waits
+			name, resumed := waiting.taken(k.c.String(1))
+			if !resumed {
+				return k.c.PushNil()
+			}
+			return k.c.PushString(name)
+		}),
+		do("forget", func(k *call) int { waiting.forget(k.s.transaction().text()); return 0 }),
+	}
+}
