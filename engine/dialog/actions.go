@@ -238,12 +238,25 @@ const mostAcks = 8
 
 // keep keeps an ACK for the 2xx that come again, and forgets those whose time is over.
 func (l *Leg) keep(ack *engine.Acknowledgement, seq uint32) {
-	now := l.lane.Now()
-	l.acks = slices.DeleteFunc(l.acks, func(a sentAck) bool { return now >= a.at.Add(acceptedTime*l.agent.t1) })
 	if len(l.acks) >= mostAcks {
 		l.acks = slices.Delete(l.acks, 0, 1)
 	}
-	l.acks = append(l.acks, sentAck{seq, now, ack})
+	l.acks = append(l.acks, sentAck{seq, l.lane.Now(), ack})
+	l.forgetAcks()
+}
+
+// forgetAcks forgets those whose time is over, now and later: a call may be long.
+func (l *Leg) forgetAcks() {
+	now := l.lane.Now()
+	l.acks = slices.DeleteFunc(l.acks, func(a sentAck) bool { return now >= a.at.Add(acceptedTime*l.agent.t1) })
+	if len(l.acks) == 0 {
+		l.acks = nil
+		return
+	}
+	if l.s.phase == over {
+		return
+	}
+	l.lane.After(l.acks[0].at.Add(acceptedTime*l.agent.t1).Sub(now), &l.limit, (*limiter)(l))
 }
 
 // acknowledgeAgain answers a 2xx that has come again (§13.2.2.4), and reports whether there was an

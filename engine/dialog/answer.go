@@ -58,6 +58,9 @@ func (l *Leg) accept(sdp []byte) {
 	}
 	l.answer = sdp
 	l.feed(evAnswer)
+	if first {
+		l.early = nil
+	}
 	if first && l.s.phase == up { // it could be sent
 		l.agent.answered.Add(1)
 		l.agent.tell(Event{Kind: EventAnswered, Leg: l})

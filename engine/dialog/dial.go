@@ -65,8 +65,11 @@ type hunt struct {
 	queue []*engine.Target
 	legs  []*Leg // that ring
 	waits int    // those whose offer is to be relayed first
-	best  *engine.Response
-	done  func(*Leg, *engine.Response)
+
+	single bool        // there is one target
+	early  *earlyOffer // of that, in place of the caller's; nil for none
+	best   *engine.Response
+	done   func(*Leg, *engine.Response)
 
 	rang     bool
 	shown    *Leg   // whose description the caller has got
@@ -120,7 +123,7 @@ func (a *Agent) Dial(l *lane.Lane, from *Leg, targets []*engine.Target, o DialOp
 			o.Early = EarlyRinging
 		}
 	}
-	h := &hunt{agent: a, lane: l, a: from, o: o, queue: slices.Clone(targets), done: done}
+	h := &hunt{agent: a, lane: l, a: from, o: o, queue: slices.Clone(targets), done: done, single: len(targets) == 1}
 	if from != nil {
 		from.hunt = h
 	}
@@ -294,8 +297,10 @@ func (l *Leg) first(h *hunt, t *engine.Target, offer []byte) *engine.SendSpec {
 		l.more().noTimer = true
 	}
 	s.Headers = l.timing(s.Headers)
-	if l.outOffer { // an INVITE without one offers no 100rel: the caller would have to answer early
+	if l.outOffer {
 		s.Body, s.ContentType = l.say(offer), sdpType
+	}
+	if l.outOffer || h.mayOffer() { // without one the caller has to answer early
 		tags = l.agent.supported("timer, 100rel")
 	}
 	s.Headers = append(s.Headers, engine.HeaderEdit{Name: "Supported", Values: []string{tags}})
@@ -305,13 +310,16 @@ func (l *Leg) first(h *hunt, t *engine.Target, offer []byte) *engine.SendSpec {
 	return s
 }
 
-// limiter is the Leg as the timer sees it that bounds how long it rings, or waits to be bridged.
+// limiter is the Leg as the timer sees it that bounds how long it rings, or waits to be bridged, and
+// then how long its ACKs are kept.
 type limiter Leg
 
 // Expire gives the leg up.
 func (x *limiter) Expire(*lane.Timer) {
 	l := (*Leg)(x)
 	switch h := l.hunt; {
+	case l.acks != nil:
+		l.forgetAcks()
 	case l.s.phase == up && l.s.out == outAccepted:
 		l.hangUp(480, WhyMedia, "")
 	case l.s.phase == calling && h != nil:
@@ -395,7 +403,7 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 		})
 		return
 	}
-	if h.rang && code != 180 || h.shown != nil || h.each != nil {
+	if h.rang && code != 180 || h.shown != nil || h.each != nil || h.early != nil && sdp != nil {
 		return
 	}
 	h.rang = true
@@ -422,6 +430,9 @@ func (h *hunt) accepted(l *Leg) {
 	}
 	if l.remoteSDP == nil && h.shown == l && h.shownTag == l.remoteTag {
 		l.remoteSDP = h.earlySDP
+	}
+	if x := h.early; x != nil && !x.done { // RFC 3262 §3: not before the PRACK of its offer
+		l.remoteSDP = nil
 	}
 	if l.remoteSDP == nil { // no answer, or no offer (§13.2.1, §13.3.1)
 		l.feed(evAck)

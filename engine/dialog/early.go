@@ -16,7 +16,7 @@ type early struct {
 	tag     string
 	reach   engine.Reach
 	rseq    uint32 // of the last reliable response that was acknowledged; 0 for none
-	sdp     []byte // the answer in one: it is final
+	sdp     []byte // the answer in one, or the offer that was answered: it is final
 	peerSeq int64
 }
 
@@ -67,19 +67,20 @@ func (l *Leg) rely(i *engine.Invitation, res *message.Message) (fresh bool) {
 	d.rseq = uint32(n)
 	l.heardAllow(res)
 	l.seq = max(l.seq, i.CSeq())
-	s := l.within("PRACK")
-	l.into(s, d)
-	s.Headers = append(s.Headers, engine.HeaderEdit{Name: "RAck", Values: []string{strconv.FormatUint(n, 10) + " " + strconv.FormatUint(uint64(cs.Number), 10) + " INVITE"}})
-	if sdp, ok := descriptionOf(res); ok && sdp != nil {
-		switch {
-		// an offer, which we did not ask for: an INVITE without one offers no 100rel
-		case !l.outOffer:
-			s.Body, s.ContentType = l.origin.write(rejected(sdp), l.agent.own), sdpType
-		case d.sdp == nil:
-			d.sdp = clone(sdp)
+	sdp, _ := descriptionOf(res)
+	sdp = clone(sdp)
+	switch {
+	case sdp != nil && !l.outOffer:
+		if l.offersEarly(&earlyOffer{d: d, sdp: sdp, rseq: n, cseq: cs.Number}, res.Status()) {
+			return true
 		}
+		sdp = rejected(sdp) // nobody can answer it
+	case sdp != nil && d.sdp == nil:
+		d.sdp, sdp = sdp, nil
+	default:
+		sdp = nil
 	}
-	_ = l.send(s, func(*engine.Response, error) {})
+	l.prack(d, n, cs.Number, sdp)
 	return true
 }
 

@@ -11,7 +11,9 @@ import (
 // begin brings the two descriptions together.
 func (b *bridge) begin() {
 	for _, l := range [...]*Leg{b.a, b.b} {
-		l.lane.StopTimer(&l.limit)
+		if l.acks == nil {
+			l.lane.StopTimer(&l.limit)
+		}
 	}
 	if b.a.offers() && !b.b.offers() { // whose 2xx waits goes first
 		b.a, b.b = b.b, b.a
@@ -47,7 +49,7 @@ func (b *bridge) disagree() {
 // take answers a caller by what the other says to its offer.
 func (b *bridge) take() {
 	x, y := b.a, b.b
-	if x.inOffer && y.answers == x && y.s.out == outNone || !x.inOffer && y.offers() {
+	if y.answers == x && y.s.out == outNone || !x.inOffer && y.offers() {
 		answer := func(sdp []byte, err error) {
 			if err != nil || x.Answer(padded(sdp, x.said)) != nil {
 				b.finish(nil, WhyMedia)

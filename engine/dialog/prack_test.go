@@ -246,20 +246,83 @@ func TestEarlyUpdate(t *testing.T) {
 	}
 }
 
-// An INVITE without an offer offers no 100rel: the caller would have to answer before the call is
-// (RFC 3262 §5).
-func TestLateOfferHasNoPrack(t *testing.T) {
-	b := newBench(t, 107)
-	alice, bob := b.phone("alice", "10.0.1.1:5060"), b.phone("bob", "10.0.2.1:5060")
-	b.joins(dialog.DialOptions{}, bobURI)
-	o := alice.Invite("sip:bob@example.com", phone.Spec{})
-	in := b.got(bob, "INVITE", 1)
-	if strings.Contains(string(in.Msg.HeaderName("Supported")), "100rel") {
-		t.Error("it does")
+// An INVITE without an offer offers 100rel if its caller has it: the offer of who is called comes
+// early then, the caller's answer in its PRACK goes on in ours, and neither 2xx has any (RFC 3262
+// §5). With several targets it offers none: the caller could answer one alone.
+func TestLateOfferByPrack(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		caller  bool
+		relayed bool
+		targets []string
+		offers  bool
+		refuses bool // the caller's PRACK has no answer
+	}{
+		{name: "the caller has no 100rel", targets: []string{bobURI}},
+		{name: "two targets", caller: true, targets: []string{bobURI, carolURI}},
+		{name: "early offer", caller: true, targets: []string{bobURI}, offers: true},
+		{name: "early offer, relayed", caller: true, relayed: true, targets: []string{bobURI}, offers: true},
+		{name: "no answer to it", caller: true, targets: []string{bobURI}, offers: true, refuses: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, 107)
+			alice, bob := b.phone("alice", "10.0.1.1:5060"), b.phone("bob", "10.0.2.1:5060")
+			b.phone("carol", "10.0.3.1:5060")
+			bobs, alices := "10.0.2.1", "10.0.1.1"
+			if c.relayed {
+				b.relays().wait = func() time.Duration { return 100 * time.Millisecond }
+				bobs, alices = "10.9.1.2", "10.9.1.1"
+			}
+			b.joins(dialog.DialOptions{}, c.targets...)
+			s := phone.Spec{PrackManual: c.refuses}
+			if c.caller {
+				s.Headers = relies("Supported")
+			}
+			o := alice.Invite("sip:bob@example.com", s)
+			in := b.got(bob, "INVITE", 1)
+			if got := strings.Contains(string(in.Msg.HeaderName("Supported")), "100rel"); got != c.offers {
+				t.Errorf("100rel is offered: %v", got)
+			}
+			if !c.offers {
+				_ = o.Cancel(nil)
+				b.answered(o, 487)
+				b.over()
+				return
+			}
+			b.reply(in, 183, phone.Reply{Media: own, Reliable: true})
+			b.w.Run(time.Second)
+			if c.refuses {
+				rseq := string(o.Answers[len(o.Answers)-1].Msg.HeaderName("RSeq"))
+				b.answered(o.Dialog().Send(phone.Spec{Method: "PRACK", Headers: with("RAck", rseq+" 1 INVITE")}), 200)
+				if ack := b.got(bob, "PRACK", 1); !bytes.Contains(ack.Msg.Body(), []byte("m=audio 0 ")) {
+					t.Errorf("bob's PRACK has %q", ack.Msg.Body())
+				}
+				_ = o.Cancel(nil)
+				b.answered(o, 487)
+				b.over()
+				return
+			}
+			early := o.Answers[len(o.Answers)-1].Msg
+			has(t, "the 183", early, bobs)
+			has(t, "bob's PRACK", b.got(bob, "PRACK", 1).Msg, alices)
+			b.reply(in, 180, phone.Reply{Reliable: true})
+			b.w.Run(time.Second)
+			b.reply(in, 200, phone.Reply{})
+			if m := b.answered(o, 200); len(m.Body()) > 0 {
+				t.Errorf("the 200 has %q", m.Body())
+			}
+			if ack := b.got(bob, "ACK", 1); len(ack.Msg.Body()) > 0 {
+				t.Errorf("bob's ACK has %q", ack.Msg.Body())
+			}
+			b.w.Run(time.Second)
+			re := o.Dialog().Send(phone.Spec{Method: "INVITE", Media: own})
+			b.reply(b.got(bob, "INVITE", 2), 200, phone.Reply{Media: own})
+			has(t, "the answer of a later INVITE", b.answered(re, 200), bobs)
+			b.answered(o.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			b.reply(b.got(bob, "BYE", 1), 200, phone.Reply{})
+			b.over()
+		})
 	}
-	b.reply(in, 486, phone.Reply{})
-	b.answered(o, 486)
-	b.over()
 }
 
 // Over a link that loses, each reliable response is acknowledged once, in order, and the call is

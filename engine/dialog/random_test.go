@@ -22,8 +22,8 @@ func TestRandom(t *testing.T) {
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			x := &chaos{rnd: rand.New(rand.NewPCG(seed, 19))}
-			b := newBenchOf(t, 1000+seed, dialog.Options{Refer: x.refer})
+			x := &chaos{rnd: rand.New(rand.NewPCG(seed, 19)), owns: map[*dialog.Leg]bool{}, since: map[*dialog.Leg]time.Duration{}}
+			b := newBenchOf(t, 1000+seed, dialog.Options{Refer: x.refer, Taken: func(l *dialog.Leg) { delete(x.owns, l) }})
 			x.bench = b
 			if seed%2 == 1 { // all media are relayed, which takes a while and fails at times
 				m := b.relays()
@@ -43,7 +43,26 @@ type chaos struct {
 	rnd    *rand.Rand
 	phones []*phone.Phone
 	calls  []*phone.Outgoing
-	met    []*dialog.Leg // that were answered, and belong to nobody but the test
+	met    []*dialog.Leg                 // that were answered
+	owns   map[*dialog.Leg]bool          // that belong to the test: the others are the agent's
+	since  map[*dialog.Leg]time.Duration // from when on nobody has it
+}
+
+// owned checks that each leg belongs to somebody who will end it: the test, a bridge, a dial, a
+// REFER whose last NOTIFY does, or, for as long as one dials, a transfer.
+func (x *chaos) owned() {
+	for l := range x.agent.All(x.eng.Lanes()[0]) {
+		if x.owns[l] || l.Peer() != nil || dialog.Dials(l) || l.Referring() || dialog.Notifies(l) {
+			delete(x.since, l)
+			continue
+		}
+		if _, ok := x.since[l]; !ok {
+			x.since[l] = x.w.Elapsed()
+		}
+		if lasts := x.w.Elapsed() - x.since[l]; lasts > 10*time.Second {
+			x.t.Errorf("leg %s to %s, %s, is nobody's for %v", l.ID(), l.To(), l.State(), lasts)
+		}
+	}
 }
 
 func (x *chaos) chance(n int) bool { return x.rnd.IntN(100) < n }
@@ -69,11 +88,13 @@ func (x *chaos) run() {
 		x.w.Run(time.Duration(x.rnd.IntN(900)) * time.Millisecond)
 		x.answer()
 		x.meddle()
+		x.does(func(*lane.Lane) { x.owned() })
 	}
 	x.agent.EndCalls()
 	for range 100 {
 		x.w.Run(400 * time.Millisecond)
 		x.answer()
+		x.does(func(*lane.Lane) { x.owned() })
 	}
 }
 
@@ -83,6 +104,7 @@ func (x *chaos) accept(r *engine.Request) error {
 	if err != nil {
 		return nil
 	}
+	x.owns[a] = true
 	var targets []*engine.Target
 	for range 1 + x.rnd.IntN(2) {
 		targets = append(targets, &engine.Target{URI: "sip:callee@" + x.phones[2+x.rnd.IntN(2)].Addr().String()})
@@ -106,6 +128,7 @@ func (x *chaos) accept(r *engine.Request) error {
 		}
 		x.legs = append(x.legs, far)
 		x.met = append(x.met, a, far)
+		x.owns[far] = true
 		x.join(a, far)
 	})
 }

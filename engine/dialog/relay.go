@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+
+	"github.com/sipscript/sipscript/engine"
 )
 
 // Media is what relays the media of a leg's party. Its methods are called on the leg's lane, and
@@ -67,6 +69,17 @@ func (l *Leg) Media() Media {
 	}
 	return l.rare.media
 }
+
+// Relay is what the party's media go to now; nil for nothing.
+func (l *Leg) Relay() Relay {
+	if r := l.relay(); r != nil {
+		return r.r
+	}
+	return nil
+}
+
+// Target is who was called; nil for a caller.
+func (l *Leg) Target() *engine.Target { return l.target }
 
 // relayed has the media of the leg's party relayed.
 func (l *Leg) relayed(m Media) {

@@ -110,6 +110,14 @@ func (l *Leg) forgetReliable() {
 	}
 }
 
+// answerIn is the answer that a PRACK brings to our offer; nil for none.
+func (l *Leg) answerIn(m *message.Message) []byte {
+	if sdp, ok := descriptionOf(m); ok && sdp != nil {
+		return l.remoteSDP
+	}
+	return nil
+}
+
 // pracked takes a PRACK: 481 if it acknowledges nothing (§3).
 func (l *Leg) pracked(in *engine.Incoming, m *message.Message) {
 	var rseq, cseq uint32
@@ -138,6 +146,9 @@ func (l *Leg) pracked(in *engine.Incoming, m *message.Message) {
 	}
 	x.answered = x.answered || x.sdp != nil
 	_ = in.Answer(200, "", l.tag, o)
+	if h := l.hunt; h != nil && !l.inOffer && x.sdp != nil {
+		h.answersEarly(l.answerIn(m))
+	}
 	switch {
 	case x.final != nil:
 		sdp := x.final

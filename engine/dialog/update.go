@@ -265,7 +265,12 @@ func (l *Leg) updatedFar(x *earlyUpdate, answer []byte, code int) {
 		return
 	}
 	a := x.h.a
-	a.rare.rel.moved = true
+	if a.rare.rel == nil { // it has got another dialog meanwhile
+		l.refuseUpdate(504)
+		return
+	}
+	rel := a.rare.rel
+	rel.moved = true
 	if l == a {
 		l.remoteSDP, x.d.sdp = x.sdp, answer
 	} else {
@@ -275,7 +280,7 @@ func (l *Leg) updatedFar(x *earlyUpdate, answer []byte, code int) {
 		switch {
 		case l.rare.upIn == nil:
 		case err != nil: // both are asked once more when the call is answered
-			a.rare.rel.news = true
+			rel.news = true
 			l.refuseUpdate(504)
 		default:
 			l.answerUpdate(padded(answer, x.sdp))

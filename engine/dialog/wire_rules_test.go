@@ -127,6 +127,8 @@ func TestWireFinds(t *testing.T) {
 		{"", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp), us("ACK", "2 ACK", "", ""), us("INVITE", "3 INVITE", "", sdp), them(ok, "3 INVITE", "", sdp), us("ACK", "3 ACK", "", "")}},
 		{"CSeq 2 after 3", []packet{us("INFO", "3 INFO", "", ""), us("INFO", "2 INFO", "", "")}},
 		{"has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp)}},
+		{"the 486 2b has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them("SIP/2.0 486 B", "2 INVITE", "", "")}},
+		{"", []packet{us("INVITE", "2 INVITE", "", sdp), them("SIP/2.0 486 B", "2 INVITE", "", ""), us("ACK", "2 ACK", "", "")}},
 		{"a BYE before our ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp), us("BYE", "3 BYE", "", ""), us("ACK", "2 ACK", "", "")}},
 		{"a BYE before the ACK of INVITE 9", []packet{them("INVITE", "9 INVITE", "", sdp), us(ok, "9 INVITE", "", sdp), us("BYE", "3 BYE", "", "")}},
 		{"was answered", []packet{them("INVITE", "9 INVITE", "", sdp), us(ok, "9 INVITE", "", sdp), us("SIP/2.0 486 B", "9 INVITE", "", ""), them("ACK", "9 ACK", "", "")}},

@@ -23,7 +23,8 @@ type onWire struct {
 	last uint32          // the highest CSeq number of ours
 	// 2xx to our INVITEs, by CSeq number and their tag: when they were sent
 	accepted  map[string]time.Duration
-	acked     map[string]bool   // those that we have acknowledged
+	refused   map[string]int    // failures of them, with the code
+	acked     map[string]bool   // those of either kind that we have acknowledged
 	answered  map[uint32]string // our final answers to their INVITEs
 	firstSent map[uint32]time.Duration
 	gotAck    map[uint32]bool // ACKs of our 2xx
@@ -41,7 +42,7 @@ func (w *wire) leg(m *message.Message) *onWire {
 	key := string(m.CallID())
 	l := w.legs[key]
 	if l == nil {
-		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}, refers: map[uint32]string{}, offers: offers{theirs: map[string]time.Duration{}, ours: map[string]time.Duration{}}}
+		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, refused: map[string]int{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}, refers: map[uint32]string{}, offers: offers{theirs: map[string]time.Duration{}, ours: map[string]time.Duration{}}}
 		w.legs[key] = l
 	}
 	return l
@@ -88,6 +89,8 @@ func (w *wire) see(p sim.Packet, at time.Duration) {
 		if key := fmt.Sprint(cs.Number, string(m.ToTag())); l.accepted[key] == 0 {
 			l.accepted[key] = max(at, 1)
 		}
+	case !m.IsRequest() && !ours && !p.Lost && cs.Method == message.MethodInvite && m.Status() >= 300: // RFC 3261 §17.1.1.3
+		l.refused[fmt.Sprint(cs.Number, string(m.ToTag()))] = m.Status()
 	}
 }
 
@@ -148,6 +151,11 @@ func (w *wire) left() (list []string) {
 		for key := range l.accepted {
 			if !l.acked[key] {
 				list = append(list, fmt.Sprintf("%s: the 2xx %s has no ACK", id, key))
+			}
+		}
+		for key, code := range l.refused {
+			if !l.acked[key] {
+				list = append(list, fmt.Sprintf("%s: the %d %s has no ACK", id, code, key))
 			}
 		}
 	}
