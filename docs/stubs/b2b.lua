@@ -336,6 +336,7 @@ function b2b.list() end
 ---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
 ---@field warn? number seconds before that when b2b.expiring tells of it, if max_duration is more
 ---@field vars? any kept with the leg: texts, numbers, truth values
+---@field media? any "rtpengine": the media of the party and of whoever it talks to pass a daemon of rtpengine.configure, in each of its calls; or a table: the same, with set, and what the party is shown (the options of a side of rtpengine.manage). A leg that is dialled has it as its caller, with what suits it
 ---@field timeout? number seconds until somebody has answered, for each target
 ---@field from? string the URI in From; default: the caller's, or this server
 ---@field display? string its display name; default: the caller's
@@ -388,6 +389,7 @@ function b2b.list() end
 ---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
 ---@field warn? number seconds before that when b2b.expiring tells of it, if max_duration is more
 ---@field vars? any kept with the leg: texts, numbers, truth values
+---@field media? any "rtpengine": the media of the party and of whoever it talks to pass a daemon of rtpengine.configure, in each of its calls; or a table: the same, with set, and what the party is shown (the options of a side of rtpengine.manage). A leg that is dialled has it as its caller, with what suits it
 
 ---@class b2b.originate.call
 ---@field flow_lost? number seconds for which the one connection that leads to the party, such as a browser's WebSocket, may be gone: then the leg is ended; default: it is not
@@ -396,6 +398,7 @@ function b2b.list() end
 ---@field max_duration? number seconds from the answer, then the leg is ended; default: it is not
 ---@field warn? number seconds before that when b2b.expiring tells of it, if max_duration is more
 ---@field vars? any kept with the leg: texts, numbers, truth values
+---@field media? any "rtpengine": the media of the party and of whoever it talks to pass a daemon of rtpengine.configure, in each of its calls; or a table: the same, with set, and what the party is shown (the options of a side of rtpengine.manage). A leg that is dialled has it as its caller, with what suits it
 ---@field timeout? number seconds until somebody has answered, for each target
 ---@field from? string the URI in From; default: the caller's, or this server
 ---@field display? string its display name; default: the caller's

@@ -50,7 +50,7 @@ function rtpengine.answer(message, options) end
 ---```lua
 ---rtpengine.delete(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
 function rtpengine.delete(call) end
@@ -60,7 +60,7 @@ function rtpengine.delete(call) end
 ---```lua
 ---local media, err = rtpengine.query(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@return table|nil result what the daemon knows: created, last_signal, tags, totals …
 ---@return string|nil err why it failed
 function rtpengine.query(call) end
@@ -78,7 +78,7 @@ function rtpengine.engines() end
 ---```lua
 ---rtpengine.play(req, { file = "/usr/share/sounds/busy.wav" })
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options rtpengine.play.options
 ---@return number|nil result seconds that it takes; 0 where the daemon does not say
 ---@return string|nil err why it failed
@@ -88,7 +88,7 @@ function rtpengine.play(call, options) end
 ---```lua
 ---rtpengine.stop(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.stop.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -98,7 +98,7 @@ function rtpengine.stop(call, options) end
 ---```lua
 ---rtpengine.block_dtmf(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.block_dtmf.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -108,7 +108,7 @@ function rtpengine.block_dtmf(call, options) end
 ---```lua
 ---rtpengine.unblock_dtmf(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.unblock_dtmf.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -118,7 +118,7 @@ function rtpengine.unblock_dtmf(call, options) end
 ---```lua
 ---rtpengine.block_media(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.block_media.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -128,7 +128,7 @@ function rtpengine.block_media(call, options) end
 ---```lua
 ---rtpengine.unblock_media(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.unblock_media.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -138,7 +138,7 @@ function rtpengine.unblock_media(call, options) end
 ---```lua
 ---rtpengine.start_recording(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.start_recording.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -148,7 +148,7 @@ function rtpengine.start_recording(call, options) end
 ---```lua
 ---rtpengine.pause_recording(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.pause_recording.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -158,7 +158,7 @@ function rtpengine.pause_recording(call, options) end
 ---```lua
 ---rtpengine.stop_recording(req)
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options? rtpengine.stop_recording.options optional
 ---@return boolean|nil result true
 ---@return string|nil err why it failed
@@ -168,7 +168,7 @@ function rtpengine.stop_recording(call, options) end
 ---```lua
 ---rtpengine.send_dtmf(req, { digit = "1" })
 ---```
----@param call sip.request|string a request of the call, or its Call-ID
+---@param call sip.request|string|any a request of the call, or its Call-ID, or a leg of b2b
 ---@param options rtpengine.send_dtmf.options
 ---@return boolean|nil result true
 ---@return string|nil err why it failed

@@ -7,12 +7,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/rtpenginetest"
 )
 
 // b2bScript has each call be two legs, and follows its parties' transfers. It tells what they say,
 // and hear of each other.
 const b2bScript = `
-local b2b, registrar = require "b2b", require "registrar"
+local b2b, registrar, rtpengine = require "b2b", require "registrar", require "rtpengine"
+local media = sip.args.media and "rtpengine"
+if media then rtpengine.configure { engines = { sip.args.media } } end
 b2b.configure { refer = function(refer, leg)
   if not refer.attended then return registrar.lookup(refer.to) end
 end }
@@ -21,7 +25,7 @@ local function user(uri) return sip.uri(uri).user:match "^%a+" end
 local function direction(sdp) return (sdp or ""):match "a=(%a+nly)" or (sdp or ""):match "a=(inactive)" or "sendrecv" end
 local function tell(leg, name)
   local last
-  while leg.state == "answered" do
+  while leg.state ~= "ended" do
     local now = name .. " says " .. direction(leg.remote_sdp) .. ", hears " .. direction(leg.local_sdp)
     if now ~= last then sip.log.warn("%s", now) end
     last = now
@@ -33,7 +37,7 @@ function route(req)
   if req.in_dialog then return req:relay() end
   if req.method == "REGISTER" then return registrar.save(req) end
   if req.method ~= "INVITE" then return req:reply(405) end
-  local a = b2b.incoming(req, { flow_lost = 1 })
+  local a = b2b.incoming(req, { flow_lost = 1, media = media })
   if not a then return end
   local b, res = a:dial(sip.args[req.ruri.user] or registrar.lookup(req.ruri), { timeout = 20, flow_lost = 1 })
   if not b then return a:reject(res) end
@@ -41,6 +45,11 @@ function route(req)
   local caller, callee = user(a.from), user(req.ruri)
   sip.spawn(function() tell(a, caller) end)
   sip.spawn(function() tell(b, callee) end)
+  while media and a.state ~= "ended" do
+    sip.sleep(0.3)
+    local known = rtpengine.query(a)
+    if known and known.totals.RTP.packets > 40 then sip.log.warn("media are relayed") end
+  end
 end`
 
 // noLegs waits until all calls are over.
@@ -77,7 +86,16 @@ func TestBaresipsCallBackToBack(t *testing.T) {
 		return // once is enough
 	}
 	needBaresip(t)
-	s := start(t, "--no-watch", script(t, b2bScript))
+	t.Run("directly", func(t *testing.T) { baresipsCallBackToBack(t, start(t, "--no-watch", script(t, b2bScript)), nil) })
+	t.Run("by rtpengine", func(t *testing.T) {
+		d := rtpenginetest.Start(t)
+		s := start(t, "--no-watch", "--set", "media="+d.UDP, script(t, b2bScript))
+		baresipsCallBackToBack(t, s, func(from int) { s.says(t, from, "media are relayed") })
+	})
+}
+
+// relayed, if not nil, waits until media have passed a relay, as the log says from a line on.
+func baresipsCallBackToBack(t *testing.T, s *server, relayed func(from int)) {
 	phones := map[string]*baresip{}
 	for _, user := range []string{"alice", "bob", "carol"} {
 		phones[user] = startBaresipAt(t, place{"", "127.0.0.1"}, s.addrs["udp"], "udp", user, "", "", "ausine")
@@ -100,6 +118,9 @@ func TestBaresipsCallBackToBack(t *testing.T) {
 			bob.command("accept")
 			talk(t, alice, from)
 			talk(t, bob, at)
+			if relayed != nil {
+				relayed(s.log.count())
+			}
 			s.heldBy(t, row.sends, row.stays, func() { sends.command("hold") }, func() { sends.command("resume") })
 
 			at, third, line := stays.out.count(), carol.out.count(), s.log.count()

@@ -22,12 +22,20 @@ import (
 	"github.com/sipscript/sipscript/modules/b2b/control"
 	dialogs "github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/rtpengine"
 )
 
 // Plugin is the module "b2b".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "b2b", New: func(env *host.Environment) (luabind.Opener, error) {
-		return NewWith(Options{Log: env.Log, Dialogs: func() *dialogs.Dialogs { return host.Find[*dialogs.Dialogs](env) }}), nil // made later
+		o := Options{Log: env.Log, Dialogs: func() *dialogs.Dialogs { return host.Find[*dialogs.Dialogs](env) }}
+		if env.Made != nil {
+			o.Media = func() *rtpengine.RTPEngine {
+				p, _ := env.Made("rtpengine").(*rtpengine.RTPEngine)
+				return p
+			}
+		}
+		return NewWith(o), nil // they are made later
 	}}
 }
 
@@ -36,6 +44,7 @@ type B2B struct {
 	agent  *dialog.Agent
 	log    *slog.Logger            // nil: none
 	calls  func() *dialogs.Dialogs // who counts
+	media  func() *rtpengine.RTPEngine
 	eng    atomic.Pointer[engine.Engine]
 	script luabind.Events[event]
 	asks   atomic.Pointer[module] // the generation that is asked about REFERs
@@ -51,6 +60,8 @@ type Options struct {
 	Log *slog.Logger // default: none
 	// Dialogs, if it is not nil, returns those that count legs by their limits; nil: there are none
 	Dialogs func() *dialogs.Dialogs
+	// Media, if it is not nil, returns what relays the media of legs; nil: there is nothing
+	Media func() *rtpengine.RTPEngine
 }
 
 // New makes the module without options.
@@ -58,7 +69,7 @@ func New() *B2B { return NewWith(Options{}) }
 
 // NewWith makes the module.
 func NewWith(o Options) *B2B {
-	m := &B2B{log: o.Log, calls: o.Dialogs}
+	m := &B2B{log: o.Log, calls: o.Dialogs, media: o.Media}
 	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves, Replaces: m.lets})
 	m.control = m.newControl()
 	return m

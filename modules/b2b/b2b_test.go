@@ -256,7 +256,7 @@ func TestMisuse(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
 		{"twice", "b2b.incoming(req)", "decided already"},
 		{"early all", "a:dial(bob, { early = 'all' })", "early must be"},
-		{"unknown option", "a:dial(bob, { media = 'rtpengine' })", "media"},
+		{"unknown option", "a:dial(bob, { medium = 'rtpengine' })", "medium"},
 		{"pass", "a:dial(bob, {}) a:bridge(a, { pass = { 'REFER' } })", "cannot be passed"},
 		{"not provisional", "a:reply(200)", "not a provisional"},
 		{"no leg", "a:bridge('x')", "must be a leg"},

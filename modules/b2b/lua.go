@@ -98,6 +98,8 @@ type nothing struct{}
 func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (took, error) {
 	off, bad := taken.off()
 	check(c, bad)
+	media, bad := m.relays(&taken.mediated)
+	check(c, bad)
 	place, err := m.place(c, r)
 	if err != nil {
 		return took{}, err
@@ -108,7 +110,7 @@ func (m *module) incoming(c *luabind.Call, r *engine.Request, taken taking) (too
 	}
 	check(c, full)
 	o := m.owner(c)
-	options := dialog.AcceptOptions{NoTimer: off, FlowLost: taken.FlowLost}
+	options := dialog.AcceptOptions{NoTimer: off, FlowLost: taken.FlowLost, Media: media}
 	var l *dialog.Leg
 	if place != nil {
 		l, err = m.agent.Replace(r, place, options, apart)

@@ -84,6 +84,11 @@ func (m *B2B) dial(home *lane.Lane, from *dialog.Leg, targets []*engine.Target, 
 	if o.Replaces != "" && !strings.Contains(o.Replaces, ";") {
 		return m.dialInPlace(home, from, targets, o, with, done)
 	}
+	media, err := m.relays(&with.mediated)
+	if err != nil {
+		return err
+	}
+	o.Media = media
 	names, err := m.reserve(home, with.ID, len(targets))
 	if err != nil {
 		return err

@@ -12,13 +12,16 @@ import (
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
+	"github.com/sipscript/sipscript/modules/b2b/control"
 	dialogs "github.com/sipscript/sipscript/modules/dialog"
+	"github.com/sipscript/sipscript/modules/rtpengine"
 )
 
 // calls are the options that dial and originate share.
 type calls struct {
 	timed
 	counted
+	mediated
 	Timeout time.Duration       `lua:"timeout" min:"1" max:"3600" default:"180" doc:"seconds until somebody has answered, for each target"`
 	From    string              `lua:"from" doc:"the URI in From; default: the caller's, or this server"`
 	Display string              `lua:"display" doc:"its display name; default: the caller's"`
@@ -48,6 +51,25 @@ func (o *timed) off() (bool, error) {
 type taking struct {
 	timed
 	counted
+	mediated
+}
+
+// mediated is what the options say of the media.
+type mediated struct {
+	Media rtpengine.LegOption `lua:"media" default:"\"pass\"" doc:"\"rtpengine\": the media of the party and of whoever it talks to pass a daemon of rtpengine.configure, in each of its calls; or a table: the same, with set, and what the party is shown (the options of a side of rtpengine.manage). A leg that is dialled has it as its caller, with what suits it"`
+}
+
+// relays is what relays the media of a leg; nil for nothing.
+func (m *B2B) relays(o *mediated) (dialog.Media, error) {
+	if !o.Media.On {
+		return nil, nil
+	}
+	if m.media != nil {
+		if p := m.media(); p != nil {
+			return p.Leg(o.Media.LegMedia), nil
+		}
+	}
+	return nil, errors.New("option media needs the module rtpengine")
 }
 
 // counted is what the options say of how many legs there may be, and for how long.
@@ -77,8 +99,8 @@ type placing struct {
 // originating are those of the order.
 type originating struct {
 	calls
-	Target      string       `lua:"target,required" doc:"the URI that is called"`
-	Credentials *credentials `lua:"credentials" doc:"{user=, password=}, to answer a challenge with"`
+	Target      control.Targets `lua:"target,required" doc:"who is called: as targets of dial"`
+	Credentials *credentials    `lua:"credentials" doc:"{user=, password=}, to answer a challenge with"`
 }
 
 // credentials answer a challenge.
@@ -174,24 +196,18 @@ func (o *dialing) copied(l *dialog.Leg) []engine.HeaderEdit {
 	return list
 }
 
-// target is who is called.
-func (o *originating) target() (*engine.Target, error) {
-	t := &engine.Target{URI: o.Target}
-	if p := o.Credentials; p != nil {
-		t.Credentials = &engine.Credentials{User: p.User, Password: p.Password}
-	}
-	if err := t.Check(); err != nil {
-		return nil, fmt.Errorf("target: %w", err)
-	}
-	return t, nil
-}
+// targets are who is called.
+func (o *originating) targets() ([]*engine.Target, error) { return o.Credentials.at(o.Target) }
 
 // targets are who is called.
-func (o *placing) targets() ([]*engine.Target, error) {
-	list := make([]*engine.Target, len(o.Target))
-	for i, t := range o.Target {
+func (o *placing) targets() ([]*engine.Target, error) { return o.Credentials.at(o.Target) }
+
+// at are targets that get the credentials; p may be nil.
+func (p *credentials) at(targets []*engine.Target) ([]*engine.Target, error) {
+	list := make([]*engine.Target, len(targets))
+	for i, t := range targets {
 		one := *t
-		if p := o.Credentials; p != nil {
+		if p != nil {
 			one.Credentials = &engine.Credentials{User: p.User, Password: p.Password}
 		}
 		list[i] = &one

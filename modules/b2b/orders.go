@@ -64,7 +64,7 @@ func (m *B2B) orders() []control.Order {
 		control.OrderOf(control.Order{Name: "originate", Long: true, Doc: "Calls somebody for nobody yet.", Result: "as that of dial", Where: control.OnLane}, originating{},
 			func(o *originating) error {
 				_, err := o.options()
-				_, bad := o.target()
+				_, bad := o.targets()
 				return errors.Join(err, bad)
 			}, m.orderOriginate),
 		control.OrderOf(control.Order{Name: "bridge", Long: true, Doc: "Joins two legs, until one has ended. It ends neither.",
@@ -99,12 +99,12 @@ func (m *B2B) orderOriginate(t *control.Turn, o *originating) {
 		settle(t, err)
 		return
 	}
-	who, err := o.target()
+	list, err := o.targets()
 	if err != nil {
 		settle(t, err)
 		return
 	}
-	m.orderCall(t, []*engine.Target{who}, options, &o.calls)
+	m.orderCall(t, list, options, &o.calls)
 }
 
 // orderCall calls others. The session has their legs from when they begin.

@@ -96,3 +96,23 @@ func TestDemotedOperator(t *testing.T) {
 	w.Answered(again, 480)
 	w.over()
 }
+
+// originate calls several at once, as dial does: the first to answer has the call.
+func TestOrderOriginatesToSeveral(t *testing.T) {
+	w := controlled(t, "")
+	x := w.serving(fields{})
+	ref := x.order("originate", fields{"target": []any{bobURI, fields{"uri": carolURI, "headers": fields{"X-Who": "carol"}}}, "id": "call"})
+	bob, carol := w.Came(w.bob, "INVITE"), w.Came(w.carol, "INVITE")
+	if v := string(carol.Msg.HeaderName("X-Who")); v != "carol" || bob.Msg.HeaderName("X-Who") != nil {
+		t.Errorf("X-Who: %q", v)
+	}
+	w.answer(carol)
+	if m := x.answer(ref)["result"].(fields); of(m) != "tester/call-2" {
+		t.Errorf("%v", m)
+	}
+	w.Came(w.bob, "CANCEL")
+	x.refused(control.BadOption, "originate", fields{"target": fields{"headers": fields{}}})
+	x.result("hang_up", fields{"leg": "call-2"})
+	w.Reply(w.Came(w.carol, "BYE"), 200)
+	w.over()
+}

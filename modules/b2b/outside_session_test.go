@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 		{control.BadOption, "dial", fields{"leg": a, "targets": []any{}, "timeout": 0}},
 		{control.BadOption, "dial", fields{"leg": a, "targets": bobURI, "timeout": 3601}},
 		{control.BadOption, "dial", fields{"leg": a, "targets": bobURI, "order": "none"}},
-		{control.BadOption, "dial", fields{"leg": a, "targets": bobURI, "media": "rtpengine"}},
+		{control.BadOption, "dial", fields{"leg": a, "targets": bobURI, "medium": "rtpengine"}},
 		{control.BadOption, "dial", fields{"leg": a, "targets": bobURI, "id": "0.x"}},
 		{control.BadOption, "dial", fields{"leg": a, "targets": fields{"url": bobURI}}},
 		{control.BadOption, "dial", fields{"leg": a, "targets": 7}},

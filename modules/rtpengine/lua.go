@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/rtpengine/ng"
 	"github.com/sipscript/sipscript/modules/source"
@@ -45,6 +46,7 @@ func (m *module) Activate() error {
 	defer m.mu.Unlock()
 	m.active = true
 	m.pool.SetTimeout(m.policy.Timeout)
+	m.goesOn.Store(m.policy.OnFailure == "pass")
 	if m.engines == nil {
 		m.pool.Set(nil)
 		return nil
@@ -183,8 +185,24 @@ func (m *module) callArg() luabind.Arg[string] {
 		if c.Kind(n) == luabind.String {
 			return c.String(n)
 		}
+		if o, ok := c.AnyObject(n); ok {
+			if x, ok := o.(interface{ EngineLeg() *dialog.Leg }); ok {
+				return callOfLeg(c, x.EngineLeg())
+			}
+		}
 		return m.callOf(c.Request(n))
-	}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its Call-ID"})
+	}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String, luabind.Any}, Doc: "a request of the call, or its Call-ID, or a leg of b2b"})
+}
+
+// callOfLeg is what the daemon knows the call by that a leg's media are in.
+func callOfLeg(c *luabind.Call, l *dialog.Leg) string {
+	if c.Lane() != l.Lane() {
+		c.Raise("the media of a leg can be ordered only in the handler of its call, not on another lane")
+	}
+	if r, ok := l.Relay().(*legs); ok {
+		return r.callID
+	}
+	return l.CallID()
 }
 
 var errNoEngine = errors.New("no rtpengine is up")

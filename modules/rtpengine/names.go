@@ -16,6 +16,7 @@ import (
 func (m *Relay) Attach(e *engine.Engine) error {
 	key := e.Key("rtpengine calls")
 	m.key.Store(&key)
+	m.eng.Store(e)
 	return nil
 }
 

@@ -31,6 +31,10 @@ type Relay struct {
 	owed  owed
 	asked atomic.Int32             // descriptions that wait for a daemon, of requests of our own
 	key   atomic.Pointer[[32]byte] // of the marks in the names of calls; nil before Attach
+
+	eng     atomic.Pointer[engine.Engine] // nil before Attach
+	legsAsk atomic.Int32                  // as asked, of legs
+	goesOn  atomic.Bool                   // what is not relayed goes on, of legs
 }
 
 // job is a command nobody waits for.

@@ -143,10 +143,19 @@ func speaks(sdp []byte, over transport.Kind) kind {
 
 // kindOf is what the callee of a branch speaks, by how it is reached: browsers have WebSockets.
 func kindOf(b *engine.Branch) kind {
-	if t := b.Target(); t != nil && (strings.HasPrefix(t.Received, "ws:") || strings.HasPrefix(t.Received, "wss:")) {
+	received := ""
+	if t := b.Target(); t != nil {
+		received = t.Received
+	}
+	return kindAt(received, string(b.Message().RequestURI()))
+}
+
+// kindAt is what somebody speaks who is reached so.
+func kindAt(received, uri string) kind {
+	if strings.HasPrefix(received, "ws:") || strings.HasPrefix(received, "wss:") {
 		return webRTC
 	}
-	uri := strings.ToLower(string(b.Message().RequestURI()))
+	uri = strings.ToLower(uri)
 	if _, params, ok := strings.Cut(uri, ";"); ok && slices.ContainsFunc(strings.Split(params, ";"), func(p string) bool {
 		return p == "transport=ws" || p == "transport=wss"
 	}) {

@@ -13,7 +13,11 @@ func (c *Codec) transcodes() bool { return len(c.Transcode) > 0 || len(c.Mask) >
 // than its sender announced (RFC 5576 §4.1), which the daemon passes on all the same: a browser
 // then waits for a stream that never comes, and does not play the one that does.
 func (s *session) described(l *leg, text []byte) string {
-	if !s.changesCodecs(l) || !bytes.Contains(text, []byte("\na=ssrc")) {
+	return toDaemon(text, s.changesCodecs(l))
+}
+
+func toDaemon(text []byte, transcodes bool) string {
+	if !transcodes || !bytes.Contains(text, []byte("\na=ssrc")) {
 		return string(text)
 	}
 	out, audio := make([]byte, 0, len(text)), false
