@@ -1,7 +1,7 @@
 local t = require "sip.test"
 
-local function exchange(args)
-  t.server { env = { PBX_USERS = "alice:a-secret bob:b-secret carol:c-secret", PBX_TOKEN = "key" }, args = args }
+local function exchange(args, lanes)
+  t.server { env = { PBX_USERS = "alice:a-secret bob:b-secret carol:c-secret", PBX_TOKEN = "key" }, args = args, lanes = lanes }
   local phones = {}
   for i, user in ipairs { "alice", "bob", "carol" } do
     phones[i] = t.ua(("sip:%s@example.com"):format(user), { password = user:sub(1, 1) .. "-secret" })
@@ -11,8 +11,8 @@ local function exchange(args)
 end
 
 -- Alice talks to bob.
-local function talking(args)
-  local alice, bob, carol = exchange(args)
+local function talking(args, lanes)
+  local alice, bob, carol = exchange(args, lanes)
   alice:register()
   local call = alice:invite("sip:bob@example.com", { sdp = true })
   local leg = bob:expect "INVITE"
@@ -147,8 +147,9 @@ t.it("follows a transfer to a user, and to nobody else's", function()
   third:expect("BYE"):reply(200)
 end)
 
+-- On one lane: the party of a call on another lane is called by an INVITE with Replaces.
 t.it("joins those whom one has called", function()
-  local alice, _, carol, call, leg = talking()
+  local alice, _, carol, call, leg = talking(nil, 1)
   local second = alice:invite("sip:carol@example.com", { sdp = true })
   local third = carol:expect "INVITE"
   third:answer()

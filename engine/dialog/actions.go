@@ -70,7 +70,9 @@ func (l *Leg) settle(do action) {
 		if r := l.inReach; r != nil { // §12.2.2: once it was accepted
 			l.move(*r)
 		}
-		l.remoteBefore = nil
+		if l.rare != nil {
+			l.rare.remoteBefore = nil
+		}
 		l.repeatLater()
 		return
 	case do&doRefuse != 0:
@@ -85,9 +87,9 @@ func (l *Leg) settle(do action) {
 		_ = in.Answer(487, "", l.tag, nil)
 	}
 	if l.inReach != nil { // within a dialog: the session is what it was (RFC 3261 §14.1)
-		l.remoteSDP = l.remoteBefore
+		l.remoteSDP, l.rare.remoteBefore = l.rare.remoteBefore, nil
 	}
-	l.in, l.inReach, l.remoteBefore = nil, nil, nil
+	l.in, l.inReach = nil, nil
 }
 
 // move takes over where the party is from now on; its route set stays (§12.2).

@@ -58,6 +58,9 @@ type Leg struct {
 	agent *Agent
 	lane  *lane.Lane
 	s     state
+	// The peer's INVITE that is open has an offer, or ours has.
+	inOffer, outOffer bool
+	stale             bool // whoever early was from has left
 
 	callID, tag, remoteTag string
 	local, remote          string // From and To as this side sends them, with the tags there are
@@ -69,18 +72,15 @@ type Leg struct {
 	reach                  engine.Reach
 	target                 *engine.Target // of one that was dialled: what was called
 
-	in       *engine.Incoming // the peer's INVITE that is open, or whose ACK is awaited
-	inSeq    uint32
-	inOffer  bool          // it has an offer
-	inReach  *engine.Reach // where its sender will be reached, if it is accepted
-	code     int           // what refuses it
-	reason   string        // and its phrase; "" for the usual one
-	headers  []engine.HeaderEdit
-	out      *engine.Invitation // ours that is open, or whose 2xx waits for its ACK
-	outOffer bool
-	acks     []sentAck
-	answer   []byte // what the next ACK carries
-	extras   []*extra
+	in      *engine.Incoming // the peer's INVITE that is open, or whose ACK is awaited
+	inSeq   uint32
+	inReach *engine.Reach // where its sender will be reached, if it is accepted
+	code    int           // what refuses it
+	reason  string        // and its phrase; "" for the usual one
+	headers []engine.HeaderEdit
+	out     *engine.Invitation // ours that is open, or whose 2xx waits for its ACK
+	acks    []sentAck
+	answer  []byte // what the next ACK carries
 
 	timer    lane.Timer // repeats the 2xx
 	interval time.Duration
@@ -98,12 +98,10 @@ type Leg struct {
 	byes        int      // BYEs that have no answer yet
 
 	early  []byte // what a caller was offered before the 2xx, in the dialog that the tag is of
-	stale  bool   // whoever it was from has left
 	origin origin
 	// The last descriptions. That of this side is as its peer has it: the two share it.
 	said, remoteSDP       []byte
 	saidBefore            []byte // what holds if our INVITE within the dialog is refused
-	remoteBefore          []byte // and the peer's
 	why                   string
 	refusal               *engine.Response // of our INVITE, while that is told
 	hunt                  *hunt            // in which the leg is called, or which it waits for

@@ -33,6 +33,9 @@ type rare struct {
 
 	follower Follower // who hears of the call
 
+	extras       []*extra // dialogs of other user agents
+	remoteBefore []byte   // the peer's description that holds if its INVITE is refused
+
 	flow *flowWatch // whose end ends the leg
 
 	media Media  // what relays the party's media; nil for nothing

@@ -141,7 +141,7 @@ func (l *Leg) invited(in *engine.Incoming, r *engine.Request, m *message.Message
 		_ = in.Answer(500, "", l.tag, &engine.ReplyOptions{Headers: l.retryAfter()})
 	case do&doOpen != 0:
 		l.in, l.inSeq, l.inOffer, l.inReach = in, number, sdp != nil, &reach
-		l.remoteBefore = l.remoteSDP
+		l.more().remoteBefore = l.remoteSDP
 		in.OnCancel(l.cancelled)
 		if b := l.bridge; b != nil && b.agreed && l.said != nil && bytes.Equal(sdp, l.remoteSDP) && m.HeaderName("Session-Expires") != nil {
 			// RFC 4028 §7.4: it refreshes this leg's session, and is no offer for the other

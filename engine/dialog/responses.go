@@ -83,7 +83,8 @@ const mostExtras = 16
 // another acknowledges the 2xx of a second user agent, and ends its dialog.
 func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 	tag := string(res.ToTag())
-	for _, x := range l.extras {
+	all := &l.more().extras
+	for _, x := range *all {
 		if x.tag == tag {
 			if x.ack != nil {
 				x.ack.Again()
@@ -91,7 +92,7 @@ func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 			return
 		}
 	}
-	if len(l.extras) >= mostExtras {
+	if len(*all) >= mostExtras {
 		return
 	}
 	reach, good := reachable(i.Reach(res))
@@ -107,7 +108,7 @@ func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 	}
 	x := &extra{tag: tag}
 	x.ack, _ = l.agent.eng.Acknowledge(l.lane, s)
-	l.extras = append(l.extras, x)
+	*all = append(*all, x)
 	bye := &engine.SendSpec{Method: "BYE", URI: reach.URI, From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq() + 1, Target: target}
 	_ = l.agent.eng.SendAsync(bye, func(*engine.Response, error) {})
 }
