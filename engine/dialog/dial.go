@@ -310,8 +310,8 @@ func (l *Leg) first(h *hunt, t *engine.Target, offer []byte) *engine.SendSpec {
 	return s
 }
 
-// limiter is the Leg as the timer sees it that bounds how long it rings, or waits to be bridged, and
-// then how long its ACKs are kept.
+// limiter is the Leg as the timer sees it that bounds how long it rings, or waits to be bridged,
+// and then how long its ACKs are kept.
 type limiter Leg
 
 // Expire gives the leg up.

@@ -33,9 +33,9 @@ type Relay interface {
 
 // Shown is a description of one party that the other is told of.
 type Shown struct {
-	From, To *Leg
-	Answer   bool // to the offer of To's party; otherwise it is an offer
-	Text     []byte
+	From, To *Leg   // whose party said it, and whose is told
+	Answer   bool   // to the offer of To's party; otherwise it is an offer
+	Text     []byte // the description
 }
 
 // ErrRelay is the error of a description that too much waits before, or whose relay has ended.

@@ -13,7 +13,10 @@ import (
 
 // offers are those of one dialog that have no answer, and when each was sent. Who is told of an
 // answer is not known, so one that was sent counts.
-type offers struct{ ours, theirs map[string]time.Duration }
+type offers struct {
+	ours, theirs map[string]time.Duration
+	over         map[string]bool // those that have one: their requests may be repeated meanwhile
+}
 
 // open is an offer that certainly is one for this server; "" for none.
 func (o *offers) open(at time.Duration) string {
@@ -49,13 +52,14 @@ func (o *offers) see(m *message.Message, cs message.CSeq, ours, lost bool, at ti
 			clear(o.theirs)
 		}
 	case m.IsRequest() && offering && has && (ours || !lost):
-		if _, again := mine[key]; !again {
+		if _, again := mine[key]; !again && !o.over[fmt.Sprint(ours, key)] {
 			mine[key] = at
 		}
 	case m.IsRequest() || !offering || lost && !ours || m.Status() <= 100:
 	case m.Status() >= 200 || has && m.HeaderName("RSeq") != nil:
 		_, asked := other[key]
 		delete(other, key)
+		o.over[fmt.Sprint(!ours, key)] = true
 		if m.Status()/100 == 2 && has && !asked && cs.Method == message.MethodInvite {
 			if _, again := mine[late]; !again {
 				mine[late] = at
@@ -125,6 +129,7 @@ func TestWireFinds(t *testing.T) {
 		{"while theirs in INVITE 9", []packet{them("INVITE", "9 INVITE", "", sdp), us("INVITE", "3 INVITE", "", sdp)}},
 		{"while theirs in the 2xx", []packet{us("INVITE", "2 INVITE", "", ""), them(ok, "2 INVITE", "", sdp), us("INVITE", "3 INVITE", "", sdp)}},
 		{"", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp), us("ACK", "2 ACK", "", ""), us("INVITE", "3 INVITE", "", sdp), them(ok, "3 INVITE", "", sdp), us("ACK", "3 ACK", "", "")}},
+		{"", []packet{us("UPDATE", "2 UPDATE", "", sdp), them(ok, "2 UPDATE", "", sdp), us("UPDATE", "2 UPDATE", "", sdp), us("INVITE", "3 INVITE", "", ""), them("SIP/2.0 486 B", "3 INVITE", "", ""), us("ACK", "3 ACK", "", "")}},
 		{"CSeq 2 after 3", []packet{us("INFO", "3 INFO", "", ""), us("INFO", "2 INFO", "", "")}},
 		{"has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp)}},
 		{"the 486 2b has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them("SIP/2.0 486 B", "2 INVITE", "", "")}},

@@ -42,7 +42,7 @@ func (w *wire) leg(m *message.Message) *onWire {
 	key := string(m.CallID())
 	l := w.legs[key]
 	if l == nil {
-		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, refused: map[string]int{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}, refers: map[uint32]string{}, offers: offers{theirs: map[string]time.Duration{}, ours: map[string]time.Duration{}}}
+		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, refused: map[string]int{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}, refers: map[uint32]string{}, offers: offers{over: map[string]bool{}, theirs: map[string]time.Duration{}, ours: map[string]time.Duration{}}}
 		w.legs[key] = l
 	}
 	return l

@@ -200,20 +200,22 @@ end`
 
 // The option is read strictly.
 func TestMediaOptionIsChecked(t *testing.T) {
-	for _, c := range []struct{ text, want string }{
-		{`"rtp"`, `option media must be "pass", "rtpengine" or a table`},
-		{`{ ice = "no" }`, "ice = no, which must be one of remove, force, optional"},
-		{`{ icy = "remove" }`, `unknown option "icy"`},
-		{`{ codec = { strip = 7 } }`, "codec.strip = 7, which must be a list of strings"},
-		{`{ codec = { drop = "x" } }`, `unknown option "codec.drop"`},
-		{`{ record = "yes" }`, "record = yes, which must be true or false"},
-		{`7`, "option media must be"},
+	for _, c := range []struct{ name, text, want string }{
+		{"another text", `"rtp"`, `option media must be "pass", "rtpengine" or a table`},
+		{"a value that is none", `{ ice = "no" }`, "ice = no, which must be one of remove, force, optional"},
+		{"an unknown option", `{ icy = "remove" }`, `unknown option "icy"`},
+		{"no list", `{ codec = { strip = 7 } }`, "codec.strip = 7, which must be a list of strings"},
+		{"an unknown option within", `{ codec = { drop = "x" } }`, `unknown option "codec.drop"`},
+		{"no truth value", `{ record = "yes" }`, "record = yes, which must be true or false"},
+		{"a number", `7`, "option media must be"},
 	} {
-		w := mediaWorld(t, "udp:192.0.2.9:2223", func(string, map[string]any) (map[string]any, error) { return nil, nil }, "function route(req) b2b.incoming(req, { media = "+c.text+" }) end")
-		w.Answered(w.calls(), 500)
-		w.over()
-		if !strings.Contains(strings.ReplaceAll(w.Log(), `\"`, `"`), c.want) {
-			t.Errorf("%s: the log has no %q:\n%s", c.text, c.want, w.Log())
-		}
+		t.Run(c.name, func(t *testing.T) {
+			w := mediaWorld(t, "udp:192.0.2.9:2223", func(string, map[string]any) (map[string]any, error) { return nil, nil }, "function route(req) b2b.incoming(req, { media = "+c.text+" }) end")
+			w.Answered(w.calls(), 500)
+			w.over()
+			if !strings.Contains(strings.ReplaceAll(w.Log(), `\"`, `"`), c.want) {
+				t.Errorf("the log has no %q:\n%s", c.want, w.Log())
+			}
+		})
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 // LegOption is the value of that option.
 type LegOption struct {
-	On bool
-	LegMedia
+	On       bool // not "pass"
+	LegMedia      // what a table said
 }
 
 var errLegOption = errors.New(`must be "pass", "rtpengine" or a table of options`)
