@@ -113,9 +113,10 @@ func TestWireFinds(t *testing.T) {
 		first, tag string // the start line, and the tag of To
 		cseq       string
 		more, body string
+		again      int // the packet is that of so many before, once more
 	}
-	us := func(first, cseq, more, body string) packet { return packet{true, first, "b", cseq, more, body} }
-	them := func(first, cseq, more, body string) packet { return packet{false, first, "b", cseq, more, body} }
+	us := func(first, cseq, more, body string) packet { return packet{true, first, "b", cseq, more, body, 0} }
+	them := func(first, cseq, more, body string) packet { return packet{false, first, "b", cseq, more, body, 0} }
 	const r, ok = "%s sip:x@h SIP/2.0", "SIP/2.0 200 OK"
 	for _, c := range []struct {
 		want string
@@ -129,7 +130,7 @@ func TestWireFinds(t *testing.T) {
 		{"while theirs in INVITE 9", []packet{them("INVITE", "9 INVITE", "", sdp), us("INVITE", "3 INVITE", "", sdp)}},
 		{"while theirs in the 2xx", []packet{us("INVITE", "2 INVITE", "", ""), them(ok, "2 INVITE", "", sdp), us("INVITE", "3 INVITE", "", sdp)}},
 		{"", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp), us("ACK", "2 ACK", "", ""), us("INVITE", "3 INVITE", "", sdp), them(ok, "3 INVITE", "", sdp), us("ACK", "3 ACK", "", "")}},
-		{"", []packet{us("UPDATE", "2 UPDATE", "", sdp), them(ok, "2 UPDATE", "", sdp), us("UPDATE", "2 UPDATE", "", sdp), us("INVITE", "3 INVITE", "", ""), them("SIP/2.0 486 B", "3 INVITE", "", ""), us("ACK", "3 ACK", "", "")}},
+		{"", []packet{us("UPDATE", "2 UPDATE", "", sdp), them(ok, "2 UPDATE", "", sdp), {again: 2}, us("INVITE", "3 INVITE", "", sdp), them("SIP/2.0 486 B", "3 INVITE", "", ""), us("ACK", "3 ACK", "", "")}},
 		{"CSeq 2 after 3", []packet{us("INFO", "3 INFO", "", ""), us("INFO", "2 INFO", "", "")}},
 		{"has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp)}},
 		{"the 486 2b has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them("SIP/2.0 486 B", "2 INVITE", "", "")}},
@@ -141,13 +142,18 @@ func TestWireFinds(t *testing.T) {
 		t.Run(c.want, func(t *testing.T) {
 			w := newWire()
 			for i, p := range c.list {
+				at := i
+				if p.again > 0 {
+					at = i - p.again
+					p = c.list[at]
+				}
 				first := p.first
 				if !strings.HasPrefix(first, "SIP") {
 					first = fmt.Sprintf(r, first)
 				}
 				body := p.body
 				text := fmt.Sprintf("%s\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%d\r\nFrom: <sip:a@h>;tag=a\r\nTo: <sip:b@h>;tag=%s\r\nCall-ID: c\r\nCSeq: %s\r\nMax-Forwards: 70\r\n%sContent-Length: %d\r\n\r\n%s",
-					first, i, p.tag, p.cseq, p.more, len(body), body)
+					first, at, p.tag, p.cseq, p.more, len(body), body)
 				from := netip.MustParseAddrPort("10.0.1.1:5060")
 				if p.ours {
 					from = netip.MustParseAddrPort(here)
