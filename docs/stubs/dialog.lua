@@ -108,27 +108,29 @@ local dialog = {}
 ---Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All
 ---limits are checked and counted in one step, and given back once, whatever ends the call. Called
 ---again it changes the options that are given. Within a dialog it does nothing, and returns the call.
----Returns call or nil: nil if a limit is reached: answer the request. Then string or nil: "limit";
----"session interval": it is too short, and the INVITE was answered 422; "not tracked": it is within a
----dialog whose call is not. Then string or nil: that is full. Raises for anything but an INVITE,
----outside of a dialog. Only in handlers. Waits.
+---With a leg of b2b, or before b2b.incoming, the call is that of the leg, of those that are called for
+---it, and of those that any of these is bridged with: it is over when the last has ended. Returns call
+---or nil: nil if a limit is reached: answer the request. Then string or nil: "limit"; "session
+---interval": it is too short, and the INVITE was answered 422; "not tracked": it is within a dialog
+---whose call is not. Then string or nil: that is full. Raises for anything but an INVITE, outside of a
+---dialog, and behind its decision. Only in handlers. Waits.
 ---```lua
 ---local call, why, key = dialog.track(req, { limits = { ["customer:7"] = 30 }, max_duration = 3600 })
 ---if not call then return req:reply(486) end
 ---```
----@param req sip.request the request
+---@param req sip.request|any the request, or a leg of b2b
 ---@param options? dialog.track.options optional
 ---@return dialog.call|nil result nil if a limit is reached: answer the request
 ---@return string|nil why "limit"; "session interval": it is too short, and the INVITE was answered 422; "not tracked": it is within a dialog whose call is not
 ---@return string|nil key that is full
 function dialog.track(req, options) end
 
----The call that a request begins or belongs to, or that has an id; nil if it is not tracked, or over.
----Returns call or nil: nil for none. Only in handlers.
+---The call that a request begins or belongs to, that a leg of b2b is of, or that has an id; nil if it
+---is not tracked, or over. Returns call or nil: nil for none. Only in handlers.
 ---```lua
 ---local call = dialog.of(req)
 ---```
----@param call sip.request|string a request of the call, or its id
+---@param call sip.request|string|any a request of the call, a leg of b2b, or its id
 ---@return dialog.call|nil result nil for none
 function dialog.of(call) end
 

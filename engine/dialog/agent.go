@@ -226,7 +226,7 @@ func (a *Agent) Intercept(r *engine.Request) (bool, error) {
 
 // tell reports an event.
 func (a *Agent) tell(e Event) {
-	if f := e.Leg.Follower(); f != nil {
+	for _, f := range e.Leg.followers() {
 		f.Followed(e)
 	}
 	if a.o.Told != nil {

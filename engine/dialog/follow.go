@@ -3,6 +3,8 @@ package dialog
 // Who follows a call of several legs: a record of it, for example.
 
 import (
+	"reflect"
+
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
 )
@@ -11,30 +13,60 @@ import (
 // It must not block, and changes nothing.
 type Follower interface{ Followed(e Event) }
 
-// Follow has f hear of the leg from now on, and of those that are called for it or bridged with it:
-// they are one call. The first follower of a leg stays.
-func (l *Leg) Follow(f Follower) {
-	if l.Follower() == nil && l.s.phase != over {
-		l.more().follower = f
+// Taker is a witness of an INVITE ([engine.Witness]) that is told when it becomes a leg, on its
+// lane and before the witness hears that the request is over.
+type Taker interface{ Taken(l *Leg) }
+
+// taken tells those who watch the INVITE.
+func (l *Leg) taken(r *engine.Request) {
+	for _, w := range r.Witnesses() {
+		if t, ok := w.(Taker); ok {
+			t.Taken(l)
+		}
 	}
 }
 
-// Follower is who follows the leg; nil for nobody.
-func (l *Leg) Follower() Follower {
+// Follow has f hear of the leg from now on, and of those that are called for it or bridged with it:
+// they are one call. The first follower of each type stays.
+func (l *Leg) Follow(f Follower) {
+	if l.s.phase == over {
+		return
+	}
+	for _, x := range l.followers() {
+		if reflect.TypeOf(x) == reflect.TypeOf(f) {
+			return
+		}
+	}
+	more := l.more()
+	more.followers = append(more.followers, f)
+}
+
+// FollowerOf is the follower of a type that the leg has. The token of its lane is held.
+func FollowerOf[F Follower](l *Leg) (f F, ok bool) {
+	for _, x := range l.followers() {
+		if f, ok = x.(F); ok {
+			return f, true
+		}
+	}
+	return f, false
+}
+
+// followers are those of the leg.
+func (l *Leg) followers() []Follower {
 	if l == nil || l.rare == nil {
 		return nil
 	}
-	return l.rare.follower
+	return l.rare.followers
 }
 
 // follows has another leg belong to the call of this one.
 func (l *Leg) follows(of *Leg) {
-	f := of.Follower()
-	if f == nil || l.Follower() != nil {
-		return
+	for _, f := range of.followers() {
+		n := len(l.followers())
+		if l.Follow(f); len(l.followers()) > n {
+			f.Followed(Event{Kind: EventBegan, Leg: l, Far: of})
+		}
 	}
-	l.Follow(f)
-	f.Followed(Event{Kind: EventBegan, Leg: l, Far: of})
 }
 
 // Invite is the INVITE of a caller, and where it came from, until it was answered and acknowledged;

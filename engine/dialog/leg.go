@@ -191,6 +191,7 @@ func (a *Agent) accept(r *engine.Request, o AcceptOptions) (*Leg, error) {
 		_, _ = r.Reply(422, "", &engine.ReplyOptions{Headers: tooShort()})
 		return nil, ErrShort
 	}
+	l.taken(r)
 	if l.in, err = r.Serve(l.cancelled); err != nil {
 		return nil, err
 	}

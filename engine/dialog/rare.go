@@ -31,7 +31,7 @@ type rare struct {
 	upBefore []byte // the description that holds if it is refused
 	upOut    bool   // ours that has none
 
-	follower Follower // who hears of the call
+	followers []Follower // who follow it, one of a type
 
 	extras       []*extra // dialogs of other user agents
 	remoteBefore []byte   // the peer's description that holds if its INVITE is refused

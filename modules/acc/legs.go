@@ -25,10 +25,10 @@ type legs struct {
 // and those that it, or one of these, is bridged with later. It is written when the last has ended.
 // Called again for any of them it changes fields. The token of the leg's lane is held.
 func (a *Accounts) RecordLeg(l *dialog.Leg, fields map[string]any) error {
-	switch x, _ := l.Follower().(*legs); {
-	case x != nil && x.a == a:
+	switch x, known := dialog.FollowerOf[*legs](l); {
+	case known && x.a == a:
 		return a.change(x.c, fields)
-	case l.Follower() != nil, l.State() == dialog.Ended:
+	case known, l.State() == dialog.Ended:
 		return nil
 	case a.calls.size() >= mostCalls:
 		return errMany
@@ -53,6 +53,15 @@ func (a *Accounts) RecordLeg(l *dialog.Leg, fields map[string]any) error {
 	return nil
 }
 
+// Taken has the record be that of a leg: a user agent of this server answers the INVITE.
+func (s *session) Taken(l *dialog.Leg) {
+	if s.taken {
+		return
+	}
+	s.taken = true
+	l.Follow(&legs{a: s.a, c: s.c, first: l, of: map[*dialog.Leg]int{}, open: 1})
+}
+
 // aboutLeg is what is known of a leg at first.
 func aboutLeg(l *dialog.Leg, now cdr.Time) cdr.Record {
 	m, source := l.Invite()
@@ -66,8 +75,8 @@ func aboutLeg(l *dialog.Leg, now cdr.Time) cdr.Record {
 
 // SetLeg changes fields: of the leg itself if it was called, otherwise of the call.
 func (a *Accounts) SetLeg(l *dialog.Leg, fields map[string]any) error {
-	x, _ := l.Follower().(*legs)
-	if x == nil || x.a != a {
+	x, known := dialog.FollowerOf[*legs](l)
+	if !known || x.a != a {
 		return nil
 	}
 	n, called := x.of[l]

@@ -54,42 +54,53 @@ func TestRecordOfLegs(t *testing.T) {
   local b = a:dial(bob, { max_duration = 3 })
   a:bridge(b)`, 200, 0, nil, "server", "max_duration", 200, 3, "bob", "bob 200  map[]"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newLegWorld(t, c.script)
-			w.answers = map[*phone.Phone]int{w.bob: c.bob, w.carol: c.carol}
-			w.out = w.alice.Invite("sip:someone@example.com", phone.Spec{Media: phone.Media{Own: true}})
-			w.settle(5 * time.Second)
-			if c.then != nil {
-				if len(w.records) != 0 {
-					t.Fatalf("%d records before the end", len(w.records))
+		for _, begin := range []string{`
+  local a = b2b.incoming(req)
+  acc.record(a, { customer = "6" })
+  acc.record(a, { customer = "7" })`, `
+  acc.record(req, { customer = "6" })
+  local a = b2b.incoming(req)
+  acc.record(a, { customer = "7" })`, `
+  acc.record(req, { customer = "6" })
+  local a = b2b.incoming(req)
+  acc.set(req, { customer = "7" })`} {
+			t.Run(c.name, func(t *testing.T) {
+				w := newLegWorld(t, begin+c.script)
+				w.answers = map[*phone.Phone]int{w.bob: c.bob, w.carol: c.carol}
+				w.out = w.alice.Invite("sip:someone@example.com", phone.Spec{Media: phone.Media{Own: true}})
+				w.settle(5 * time.Second)
+				if c.then != nil {
+					if len(w.records) != 0 {
+						t.Fatalf("%d records before the end", len(w.records))
+					}
+					if d := w.out.Dialog(); d != nil {
+						w.dialogs[w.alice] = d
+					}
+					c.then(w)
 				}
-				if d := w.out.Dialog(); d != nil {
-					w.dialogs[w.alice] = d
+				w.settle(70 * time.Second)
+				if len(w.records) != 1 || w.m.Calls() != 0 {
+					t.Fatalf("%d records, %d legs", len(w.records), w.m.Calls())
 				}
-				c.then(w)
-			}
-			w.settle(70 * time.Second)
-			if len(w.records) != 1 || w.m.Calls() != 0 {
-				t.Fatalf("%d records, %d legs", len(w.records), w.m.Calls())
-			}
-			r := w.records[0]
-			legs := ""
-			for i, l := range r.Legs {
-				if i > 0 {
-					legs += ", "
+				r := w.records[0]
+				legs := ""
+				for i, l := range r.Legs {
+					if i > 0 {
+						legs += ", "
+					}
+					legs += fmt.Sprintf("%s %d %s %v", l.Target[4:len(l.Target)-len("@10.0.0.0:5060")], l.Code, l.Cause, l.Fields)
 				}
-				legs += fmt.Sprintf("%s %d %s %v", l.Target[4:len(l.Target)-len("@10.0.0.0:5060")], l.Code, l.Cause, l.Fields)
-			}
-			if r.EndedBy != c.by || r.Cause != c.cause || r.Code != c.code || legs != c.legs || r.Fields["site"] != "berlin" || r.Fields["customer"] != "7" || r.FromURI == "" || r.Source == "" {
-				t.Errorf("ended by %q, %q, code %d, legs %s\n%+v", r.EndedBy, r.Cause, r.Code, legs, r)
-			}
-			if d := r.Duration; d < c.duration-0.5 || d > c.duration+0.5 {
-				t.Errorf("it lasted %v s", d)
-			}
-			if c.target != "" && r.Target[4:4+len(c.target)] != c.target {
-				t.Errorf("the target is %s", r.Target)
-			}
-		})
+				if r.EndedBy != c.by || r.Cause != c.cause || r.Code != c.code || legs != c.legs || r.Fields["site"] != "berlin" || r.Fields["customer"] != "7" || r.FromURI == "" || r.Source == "" {
+					t.Errorf("ended by %q, %q, code %d, legs %s\n%+v", r.EndedBy, r.Cause, r.Code, legs, r)
+				}
+				if d := r.Duration; d < c.duration-0.5 || d > c.duration+0.5 {
+					t.Errorf("it lasted %v s", d)
+				}
+				if c.target != "" && r.Target[4:4+len(c.target)] != c.target {
+					t.Errorf("the target is %s", r.Target)
+				}
+			})
+		}
 	}
 }
 
@@ -119,10 +130,7 @@ func newLegWorld(t *testing.T, script string) *legWorld {
 local b2b, acc = require "b2b", require "acc"
 acc.configure({ to = { "json:unused" }, fields = { site = "berlin" } })
 local bob, carol = "sip:bob@10.0.0.3:5060", "sip:carol@10.0.0.4:5060"
-function route(req)
-  local a = b2b.incoming(req)
-  acc.record(a, { customer = "6" })
-  acc.record(a, { customer = "7" })`+script+"\nend", luabindtest.Modules(w.m, a))
+function route(req)`+script+"\nend", luabindtest.Modules(w.m, a))
 	w.Ladder()
 	w.alice, w.bob, w.carol = w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3"), w.Phone("carol", "10.0.0.4")
 	return w

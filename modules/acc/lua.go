@@ -247,7 +247,7 @@ func (m *module) record(c *luabind.Call, what requestOrLeg, fields map[string]an
 // recordLeg is record with a leg.
 func (m *module) recordLeg(c *luabind.Call, what requestOrLeg, fields map[string]any) error {
 	all := fields
-	if what.leg.Follower() == nil {
+	if _, known := dialog.FollowerOf[*legs](what.leg); !known {
 		var err error
 		if all, err = m.configured(c, what.obj, fields); err != nil {
 			return err

@@ -185,6 +185,7 @@ type session struct {
 	req      *engine.Request // nil once it has ended
 	branches []*engine.Branch
 	legs     []int
+	taken    bool // the call is a leg's of this server's own
 }
 
 // Sending notes a branch.
@@ -244,6 +245,10 @@ func (s *session) track() {
 
 // Ended ends a call that nobody answered. One that the script dropped has no record.
 func (s *session) Ended(code int) {
+	if s.taken {
+		s.req = nil
+		return
+	}
 	cancelled, hungUp := s.req != nil && s.req.Cancelled(), s.hungUp()
 	s.req, s.branches, s.legs = nil, nil, nil
 	s.c.mu.Lock()

@@ -26,8 +26,8 @@ type Driver struct {
 	Away func(error) bool
 	// Missing reports whether an error means that a table is missing.
 	Missing func(error) bool
-	// Refuses reports whether an error means that values of the statement can't be stored: too long,
-	// of another type, against a constraint. nil: none does.
+	// Refuses reports whether an error means that values of the statement can't be stored: too
+	// long, of another type, against a constraint. nil: none does.
 	Refuses func(error) bool
 	// Again reports whether a transaction that failed with an error may succeed if it is tried
 	// again, because it got in the way of another. nil: none does.

@@ -52,6 +52,8 @@ type settings struct {
 
 	sessionTimer    *SessionTimer // nil for none
 	endWithoutMedia bool
+
+	own bool // it is this server's own (b2b): what follows its legs is in Dialogs.legs
 }
 
 // View is a copy of what is known of a call.
@@ -266,6 +268,7 @@ func (c *Call) over() {
 		a.leave(ErrOver)
 	}
 	c.d.lingers.put(c)
+	c.d.legs.Delete(c)
 	c.mediaOver()
 	c.d.flows.remove(c)
 	c.d.journal.note(c)

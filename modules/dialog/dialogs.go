@@ -43,11 +43,13 @@ type Dialogs struct {
 		mu  sync.Mutex
 		all map[*Holder]struct{} // guarded by mu
 	}
-	flows   flows
-	lingers lingers
-	next    atomic.Uint64 // the last number of an id
-	count   counters
-	script  luabind.Events[Event]
+	flows      flows
+	lingers    lingers
+	recoveries recoveries
+	legs       sync.Map      // *legs by *Call, of calls of this server's own
+	next       atomic.Uint64 // the last number of an id
+	count      counters
+	script     luabind.Events[Event]
 
 	mu       sync.Mutex
 	watchers atomic.Pointer[[]*watcher] // replaced under mu
@@ -115,7 +117,8 @@ func (d *Dialogs) Attach(e *engine.Engine) error {
 	if d.next.Load() == 0 {
 		d.next.Store(e.Random(nil) | 1)
 	}
-	d.stop = e.WatchFlows((*flowWatch)(d))
+	flows, strays := e.WatchFlows((*flowWatch)(d)), e.WatchStrays(d.stray)
+	d.stop = func() { flows(); strays() }
 	d.journal.during(e)
 	d.resume(e)
 	return nil

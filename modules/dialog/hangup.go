@@ -29,6 +29,11 @@ func (c *Call) end(cause, reason string) {
 	if c.State() == track.Ended {
 		return
 	}
+	if x := c.legs(); x != nil {
+		c.change(func(t *track.Call, at int64) track.Change { return t.End(track.Server, cause, 0, at) })
+		x.end(cause, reason)
+		return
+	}
 	code := 0
 	if c.req != nil && !c.req.Over() {
 		c.turned = c.req.End(480, reason, nil)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 	"github.com/sipscript/sipscript/modules/sdp/body"
 )
@@ -187,8 +188,10 @@ func (c *Call) target(tag string, callee bool, res *engine.Response) {
 const sdpType = "application/sdp"
 
 // descriptionOf is the description in an answer, nil for none with media.
-func descriptionOf(res *engine.Response) []byte {
-	f, err := body.Of(res.Message())
+func descriptionOf(res *engine.Response) []byte { return description(res.Message()) }
+
+func description(m *message.Message) []byte {
+	f, err := body.Of(m)
 	if err != nil || f == nil || f.Session.Media() == 0 {
 		return nil
 	}

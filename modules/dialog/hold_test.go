@@ -232,6 +232,86 @@ func TestHoldAndRestart(t *testing.T) {
 	}
 }
 
+// A restart in the middle of a hold, or of its end: whoever has accepted an INVITE of before gets
+// its ACK, and both parties negotiate for what stood before.
+func TestHoldCutShort(t *testing.T) {
+	script := scriptOf("", "", "10.0.0.3")
+	for _, row := range []struct {
+		name  string
+		held  bool   // before; it was the end of the hold that was cut short
+		alice string // when she answers the first INVITE: "before", "after" the restart, "never"
+		bob   string // likewise; "" where he has got none
+		want  string // what they agree on
+	}{
+		{"the caller's answer has come", false, "before", "never", "sendrecv"},
+		{"the callee answers later", false, "before", "after", "sendrecv"},
+		{"the caller answers later", false, "after", "", "sendrecv"},
+		{"nobody answers", false, "never", "", "sendrecv"},
+		{"the end of a hold", true, "before", "never", "inactive"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			d := kept(t, dir)
+			w := newWorldOf(t, d, script, luabindtest.Engine(secretOf))
+			manual := func(o *phone.Options) { o.Manual = true }
+			alice, bob := w.Phone("alice", "10.0.0.2", manual), w.Phone("bob", "10.0.0.3", manual)
+			w.speak(alice, bob)
+			c := w.only()
+			do := c.Hold
+			if row.held {
+				b := w.begin(c.Hold)
+				answer(t, w.Came(alice, "INVITE"))
+				answer(t, w.Came(bob, "INVITE"))
+				w.Came(alice, "ACK")
+				w.Came(bob, "ACK")
+				w.ends(b, "")
+				do = c.Resume
+			}
+			w.begin(do)
+			first := w.Came(alice, "INVITE")
+			var second *phone.Incoming
+			if row.alice == "before" {
+				answer(t, first)
+				second = w.Came(bob, "INVITE")
+			}
+			d.Flush()
+			w = w.killed(dir, script)
+			w.Run(100 * time.Millisecond)
+			if row.alice == "after" {
+				answer(t, first)
+			}
+			if row.bob == "after" {
+				answer(t, second)
+				w.Came(bob, "ACK")
+			}
+			if row.alice != "never" {
+				if ack := w.Came(alice, "ACK"); direction(ack.Msg) != "inactive" || ack.Msg.Body() == nil {
+					t.Errorf("alice: %s", ack.Msg.AppendTo(nil))
+				}
+			} else {
+				w.Reply(first, 488)
+				w.Run(30 * time.Second)
+			}
+			if second != nil && row.bob == "never" {
+				w.Reply(second, 488)
+			}
+			answer(t, w.Came(alice, "INVITE"))
+			offer := w.Came(bob, "INVITE")
+			answer(t, offer)
+			if ack := w.Came(alice, "ACK"); direction(offer.Msg) != row.want || direction(ack.Msg) != row.want {
+				t.Errorf("bob is offered %s, alice gets %s", direction(offer.Msg), direction(ack.Msg))
+			}
+			w.Came(bob, "ACK")
+			w.Reply(w.Came(alice, "OPTIONS"), 200) // as after every restart
+			w.Reply(w.Came(bob, "OPTIONS"), 200)
+			w.Run(40 * time.Second)
+			if v := w.only().View(); v.Held != row.held {
+				t.Errorf("held: %v", v.Held)
+			}
+		})
+	}
+}
+
 // A 2xx that comes again gets its ACK again; one that comes too late, too.
 func TestHoldAndLostMessages(t *testing.T) {
 	for _, row := range []struct {

@@ -68,7 +68,7 @@ type inner struct {
 	refresh  *engine.Reach // of the sender, once the request is accepted; nil for none
 	own      uint32        // its number, as the sender wrote it
 	before   uint32        // the number of the sender's last request before it
-	refer    uint32        // of a REFER, as the other party has seen it; 0: it is none, or was not sent
+	refer    uint32        // of a REFER, as the other party has seen it; 0: none was sent
 	timer    askedTimer    // what it asks for, if it may refresh the session
 	settled  bool          // it was accepted; it may be answered again
 	heard    outcomes

@@ -288,6 +288,8 @@ func (j *journal) line(to *bytes.Buffer, c *Call) error {
 	r := c.record()
 	c.wasStored = c.stored
 	switch {
+	case c.ofLegs(): // they don't outlive the process
+		return nil
 	case r.Call.State == track.Confirmed:
 		text, err := r.encode()
 		if err != nil {
@@ -316,7 +318,7 @@ func (j *journal) line(to *bytes.Buffer, c *Call) error {
 // each puts all calls there are.
 func (j *journal) each(put func(*record) error) (err error) {
 	j.table.each(func(c *Call) {
-		if r := c.record(); r.Call.State == track.Confirmed {
+		if r := c.record(); r.Call.State == track.Confirmed && !c.ofLegs() {
 			if one := put(r); one != nil {
 				err = errors.Join(err, one)
 				return

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	own "github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/dialog/limits"
 	"github.com/sipscript/sipscript/modules/dialog/track"
@@ -202,11 +203,12 @@ func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
 		luabind.Try2(luabind.Function{Name: "track", Where: luabind.InHandler, Waits: true, Effects: luabind.RecordRoutes,
 			Doc: "Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All limits are checked and counted in one step, and given back once, whatever ends " +
-				"the call. Called again it changes the options that are given. Within a dialog it does nothing, and returns the call.",
-			Raises:  "for anything but an INVITE, outside of a dialog",
+				"the call. Called again it changes the options that are given. Within a dialog it does nothing, and returns the call. With a leg of b2b, or before b2b.incoming, the call is that of the leg, of those that are called for it, and of " +
+				"those that any of these is bridged with: it is over when the last has ended.",
+			Raises:  "for anything but an INVITE, outside of a dialog, and behind its decision",
 			Example: "local call, why, key = dialog.track(req, { limits = { [\"customer:7\"] = 30 }, max_duration = 3600 })\nif not call then return req:reply(486) end"},
-			luabind.RequestArg(), luabind.OptionsArg(options{}), returnsTracked, m.track),
-		luabind.Func1(luabind.Function{Name: "of", Where: luabind.InHandler, Doc: "The call that a request begins or belongs to, or that has an id; nil if it is not tracked, or over.",
+			trackArg, luabind.OptionsArg(options{}), returnsTracked, m.track),
+		luabind.Func1(luabind.Function{Name: "of", Where: luabind.InHandler, Doc: "The call that a request begins or belongs to, that a leg of b2b is of, or that has an id; nil if it is not tracked, or over.",
 			Example: `local call = dialog.of(req)`},
 			callArg, luabind.OrNil(luabind.ReturnsObject[*Call](callType, "nil for none")), func(_ *luabind.Call, f func(*Dialogs) *Call) *Call { return f(m.Dialogs) }),
 		luabind.Try1(luabind.Function{Name: "validate", Where: luabind.InHandler,
@@ -236,30 +238,70 @@ var callArg = luabind.ArgOf(func(c *luabind.Call, n int) func(*Dialogs) *Call {
 			return d.ByID(id)
 		}
 	}
+	if l := legAt(c, n); l != nil {
+		return func(d *Dialogs) *Call { return d.OfLeg(l) }
+	}
 	r := c.Request(n)
 	return func(d *Dialogs) *Call { return d.Of(r) }
-}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String}, Doc: "a request of the call, or its id"})
+}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String, luabind.Any}, Doc: "a request of the call, a leg of b2b, or its id"})
 
-func (m *module) track(c *luabind.Call, r *engine.Request, o options) (tracked, error) {
-	own := TrackOptions{MaxDuration: o.MaxDuration, Limits: o.Limits, Vars: o.Vars, SessionTimer: o.SessionTimer}
+// ownLeg is a leg of a call of this server's own (b2b), as scripts have it.
+type ownLeg interface{ EngineLeg() *own.Leg }
+
+// legAt is the leg that an argument is; nil: it is none.
+func legAt(c *luabind.Call, n int) *own.Leg {
+	o, _ := c.AnyObject(n)
+	x, ok := o.(ownLeg)
+	if !ok {
+		return nil
+	}
+	l := x.EngineLeg()
+	if l.Lane() != c.Lane() {
+		c.Raise("the call of a leg is known only in the handler of its call, not on another lane")
+	}
+	return l
+}
+
+// requestOrLeg is what track is about.
+type requestOrLeg struct {
+	req *engine.Request
+	leg *own.Leg
+}
+
+var trackArg = luabind.ArgOf(func(c *luabind.Call, n int) requestOrLeg {
+	if l := legAt(c, n); l != nil {
+		return requestOrLeg{leg: l}
+	}
+	return requestOrLeg{req: c.Request(n)}
+}, luabind.Param{Name: "req", Type: luabind.RequestType, Or: []luabind.Type{luabind.Any}, Doc: "the request, or a leg of b2b"})
+
+func (m *module) track(c *luabind.Call, what requestOrLeg, o options) (tracked, error) {
+	wanted := TrackOptions{MaxDuration: o.MaxDuration, Limits: o.Limits, Vars: o.Vars, SessionTimer: o.SessionTimer}
 	if m := o.EndWithoutMedia; m != nil {
-		own.EndWithoutMedia, own.KeepWithoutMedia = *m, !*m
+		wanted.EndWithoutMedia, wanted.KeepWithoutMedia = *m, !*m
 	}
 	if f := o.FlowLost; f != nil {
-		if own.FlowLost = *f; *f == 0 {
-			own.FlowLost = -1
+		if wanted.FlowLost = *f; *f == 0 {
+			wanted.FlowLost = -1
 		}
 	}
 	if k := o.Keepalive; k != nil {
-		own.Keepalive = *k
+		wanted.Keepalive = *k
 		switch {
 		case *k == 0:
-			own.Keepalive = -1
+			wanted.Keepalive = -1
 		case *k < shortestKeepalive:
 			c.Raise("option keepalive must be 0, or at least %d", shortestKeepalive/time.Second)
 		}
 	}
-	call, err := m.Dialogs.track(r, own, func(f func(context.Context)) { c.Await(f) })
+	await := func(f func(context.Context)) { c.Await(f) }
+	var call *Call
+	var err error
+	if what.leg != nil {
+		call, err = m.trackLeg(what.leg, wanted, await)
+	} else {
+		call, err = m.Dialogs.track(what.req, wanted, await)
+	}
 	switch {
 	case err == nil && call == nil:
 		return tracked{why: "not tracked"}, nil

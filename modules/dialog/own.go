@@ -64,6 +64,10 @@ func (c *Call) do(begin func(a *asking, v *View, l *track.Leg), done func(error)
 		done(ErrElsewhere)
 		return
 	}
+	if c.ofLegs() {
+		done(ErrOwn)
+		return
+	}
 	v := c.View()
 	var live *track.Leg
 	for i := range v.Legs {
@@ -106,6 +110,14 @@ func (a *asking) finish(err error) {
 	a.over = true
 	a.c.lane.StopTimer(&a.timer)
 	a.c.asks = nil
+	a.c.mu.Lock()
+	if l := a.c.t.Leg(a.tag); l != nil {
+		l.Invited()
+		if f := a.refer; f != nil {
+			l.GiveUp(f.toCallee, f.number)
+		}
+	}
+	a.c.mu.Unlock()
 	a.c.d.journal.note(a.c)
 	a.done(err)
 }
@@ -129,6 +141,9 @@ func (a *asking) request(method string, toCallee bool) *engine.SendSpec {
 	c.mu.Lock()
 	l := c.t.Leg(a.tag)
 	number := l.Take(toCallee)
+	if method == "INVITE" {
+		l.Inviting(toCallee, number)
+	}
 	c.mu.Unlock()
 	c.d.journal.note(c)
 	v := c.View()

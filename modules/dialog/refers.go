@@ -100,6 +100,8 @@ func (c *Call) tellsUs(r *engine.Request, i *inner) bool {
 	_, _ = r.Reply(200, "", nil)
 	if a := c.asks; a != nil && a.refer != nil && a.tag == i.tag && a.refer.toCallee == x.ToCallee && a.refer.number == x.Number {
 		a.refer.notified(a, m, final)
+	} else if code := fragment(m.Body()); code/100 == 2 && !x.GivenUp { // who wanted it was there before a restart
+		c.end(track.CauseTransferred, "")
 	}
 	return true
 }

@@ -46,6 +46,7 @@ func (c *Call) resumed(first time.Duration) {
 	c.due[timerPing] = now.Add(first)
 	c.arm()
 	c.watchFlows()
+	c.recover()
 }
 
 // proved reports whether a call that was there before a restart has answered pings since, and needs

@@ -59,6 +59,7 @@ func (w *world) killed(dir, script string) *world {
 func (w *world) sameNetwork() luabindtest.Option {
 	return luabindtest.Engine(func(c *engine.Config) {
 		secretOf(c)
+		c.Seed += 7919 // its branches are others
 		c.Clock, c.Meter, c.Network = w.Sim, w.Sim, w.Sim.Network("udp:"+luabindtest.Addr, "tcp:"+luabindtest.Addr)
 	})
 }

@@ -63,7 +63,10 @@ func (d *Dialogs) track(r *engine.Request, o TrackOptions, await func(func(conte
 	if c := d.Of(r); c != nil {
 		return c, c.retrack(&o, await)
 	}
-	if d.table.size.Load() >= mostCalls {
+	switch {
+	case r.Decided():
+		return nil, errDecided
+	case d.table.size.Load() >= mostCalls:
 		return nil, errMany
 	}
 	if !r.Recorded() {
@@ -161,6 +164,7 @@ type session struct {
 	legs     []int
 	timers   []askedTimer  // by branch, until it is over
 	answered []answerTimer // those that were answered
+	taken    bool          // the call is a leg's of this server's own
 }
 
 // answerTimer is what the answer of a callee has settled. It outlives the INVITE: a 2xx may come
@@ -271,6 +275,9 @@ func (s *session) timer(b *engine.Branch) *askedTimer {
 
 // Ended notes the end of the INVITE.
 func (s *session) Ended(code int) {
+	if s.taken {
+		return
+	}
 	c := s.call
 	cancelled := c.req != nil && c.req.Cancelled()
 	c.req = nil

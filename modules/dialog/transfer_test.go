@@ -269,9 +269,9 @@ func TestTransferAndBye(t *testing.T) {
 	}
 }
 
-// Whatever a party tells of a REFER of this server's own is for this server: after the result, after
-// the end of the call, without end. What it tells of a REFER of the other party's goes there, under
-// the number that one knows.
+// Whatever a party tells of a REFER of this server's own is for this server: after the result,
+// after the end of the call, without end. What it tells of a REFER of the other party's goes there,
+// under the number that one knows.
 func TestToldOfLater(t *testing.T) {
 	const ringing, done, busy = "SIP/2.0 180 Ringing\r\n", "SIP/2.0 200 OK\r\n", "SIP/2.0 486 Busy Here\r\n"
 	referTo := []proxy.HeaderEdit{{Name: "Refer-To", Values: []string{"<sip:dave@example.com>"}}}

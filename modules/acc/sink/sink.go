@@ -63,8 +63,8 @@ type Worker struct {
 	done   sync.WaitGroup
 
 	written, failed, dead atomic.Uint64
-	// guilty are records that are refused for their own fault, and could not be set aside. It belongs
-	// to the goroutine.
+	// guilty are records that are refused for their own fault, and could not be set aside. It
+	// belongs to the goroutine.
 	guilty map[uint64]bool
 	// away is why the destination takes nothing now, nil while it does.
 	away atomic.Pointer[string]

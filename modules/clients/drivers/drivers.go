@@ -102,7 +102,8 @@ func Postgres() clients.Driver {
 				// data exceptions, constraints, a row too large for an index
 				return strings.HasPrefix(refused.Code, "22") || strings.HasPrefix(refused.Code, "23") || refused.Code == "54000"
 			}
-			return err != nil && strings.Contains(err.Error(), "failed to encode args[") // pgx says no more
+			// pgx says no more
+			return err != nil && strings.Contains(err.Error(), "failed to encode args[")
 		},
 		Again: func(err error) bool {
 			var refused *pgconn.PgError
@@ -135,7 +136,8 @@ func MySQL() clients.Driver {
 				return errors.Is(err, mysql.ErrPktTooLarge)
 			}
 			switch refused.Number {
-			case 1153, 1265, 1366, 1526, 3819: // too large, cut, not of the type, no partition, a constraint
+			// too large, cut, not of the type, no partition, a constraint
+			case 1153, 1265, 1366, 1526, 3819:
 				return true
 			}
 			state := string(refused.SQLState[:])

@@ -39,6 +39,8 @@ type Own struct {
 	Callee []Step // of the callee's
 	// REFERs of which a party may still tell
 	Refers []Refer `json:",omitempty"`
+	// The numbers of INVITEs to the caller and the callee by which something is being asked of them
+	Invites [2]uint32
 }
 
 // mostSteps bounds those of a party: only the numbers of requests in progress are looked up.
@@ -75,6 +77,27 @@ func (l *Leg) Take(toCallee bool) (number uint32) {
 	*steps = append(list, step)
 	l.Own = &own
 	return *seen
+}
+
+// Inviting notes an INVITE of this server's own to the callee, or the caller.
+func (l *Leg) Inviting(toCallee bool, number uint32) {
+	own := l.own()
+	n := 0
+	if toCallee {
+		n = 1
+	}
+	own.Invites[n] = number
+	l.Own = &own
+}
+
+// Invited notes that nothing is being asked any more.
+func (l *Leg) Invited() {
+	if l.Own == nil || l.Own.Invites == [2]uint32{} {
+		return
+	}
+	own := l.own()
+	own.Invites = [2]uint32{}
+	l.Own = &own
 }
 
 // Extra is what is added to a number of a party.

@@ -6,6 +6,7 @@ import "slices"
 type Refer struct {
 	ToCallee bool   // who got it
 	Ours     bool   // it was this server's own, and the other party knows nothing of it
+	GivenUp  bool   `json:",omitempty"` // whoever wanted it was told that it failed
 	Number   uint32 // of its CSeq, as the recipient has seen it
 	Asked    uint32 // and as the sender wrote it
 }
@@ -36,6 +37,18 @@ func (l *Leg) ReferOf(byCallee bool, number uint32, known bool) (r Refer, ok boo
 		}
 	}
 	return r, false
+}
+
+// GiveUp notes that nobody waits for what is told of a REFER of ours.
+func (l *Leg) GiveUp(toCallee bool, number uint32) {
+	own := l.own()
+	own.Refers = slices.Clone(own.Refers)
+	for i := range own.Refers {
+		if r := &own.Refers[i]; r.ToCallee == toCallee && r.Number == number {
+			r.GivenUp = true
+		}
+	}
+	l.Own = &own
 }
 
 // Unreferred forgets a REFER that was refused, or whose last NOTIFY has come.

@@ -1,0 +1,205 @@
+package dialog
+
+import (
+	"context"
+	"errors"
+
+	own "github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/message"
+	"github.com/sipscript/sipscript/modules/dialog/track"
+)
+
+// Calls of this server's own (b2b): a tracked one is that of a leg, of those that are called for
+// it, and of those that any of these is bridged with. It is over when the last has ended.
+
+// ErrOwn is the error of what only the legs of such a call can be asked for.
+var ErrOwn = errors.New("the call is this server's own: its legs can be put on hold and transferred")
+
+// errDecided is the error of Track where nothing of the call can be followed.
+var errDecided = errors.New("track stands before the request's decision; dialog.track(leg) tracks what b2b.incoming returns")
+
+// legs follow a call of this server's own. They belong to the lane of the legs.
+type legs struct {
+	c     *Call
+	first *own.Leg
+	open  map[*own.Leg]struct{}
+	// What ended the first that ended, and who: what follows is the server's doing
+	by    track.Who
+	cause string
+}
+
+// Taken has the call be that of a leg: a user agent of this server answers its INVITE.
+func (s *session) Taken(l *own.Leg) {
+	s.taken = true
+	s.call.req = nil
+	s.call.follow(l)
+}
+
+// follow has the call be that of a leg. It runs on the leg's lane.
+func (c *Call) follow(l *own.Leg) {
+	x := &legs{c: c, first: l, open: map[*own.Leg]struct{}{l: {}}}
+	c.mu.Lock()
+	c.own = true
+	c.mu.Unlock()
+	c.d.legs.Store(c, x)
+	l.Follow(x)
+}
+
+// legs are those of a call of this server's own, nil of another, and after its end.
+func (c *Call) legs() *legs {
+	x, _ := c.d.legs.Load(c)
+	l, _ := x.(*legs)
+	return l
+}
+
+// ofLegs reports whether it is this server's own.
+func (c *Call) ofLegs() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.own
+}
+
+// TrackLeg is Track for the call that a leg is of. The token of the leg's lane is held.
+func (d *Dialogs) TrackLeg(l *own.Leg, o TrackOptions) (*Call, error) {
+	return d.trackLeg(l, o, func(f func(context.Context)) { f(context.Background()) })
+}
+
+func (d *Dialogs) trackLeg(l *own.Leg, o TrackOptions, await func(func(context.Context))) (*Call, error) {
+	if c := d.OfLeg(l); c != nil {
+		return c, c.retrack(&o, await)
+	}
+	switch {
+	case l.State() == own.Ended:
+		return nil, nil
+	case d.table.size.Load() >= mostCalls:
+		return nil, errMany
+	}
+	o.SessionTimer = nil // each leg has its own
+	c := &Call{d: d, lane: l.Lane()}
+	c.t = track.Call{ID: d.newID(), StartedAt: d.wall()}
+	if m, _ := l.Invite(); m != nil {
+		packed(&c.t, m.CallID(), m.Header(message.HeaderFrom), m.Header(message.HeaderTo), m.RequestURI())
+	} else {
+		packed(&c.t, []byte(l.CallID()), []byte("<"+l.From()+">"), []byte("<"+l.To()+">"), []byte(l.To()))
+	}
+	if err := c.retrack(&o, await); err != nil {
+		d.count.refused.Add(1)
+		return nil, err
+	}
+	d.count.tracked.Add(1)
+	d.table.add(c)
+	c.follow(l)
+	switch l.State() { // it may have ended while others counted
+	case own.Ended:
+		c.change(func(t *track.Call, at int64) track.Change { return t.End(track.Server, track.CauseDropped, 0, at) })
+		return nil, nil
+	case own.Answered:
+		c.legs().answered(l)
+	}
+	return c, nil
+}
+
+// OfLeg is the call that a leg is of, nil for none. The token of the leg's lane is held.
+func (d *Dialogs) OfLeg(l *own.Leg) *Call {
+	if x, ok := own.FollowerOf[*legs](l); ok && x.c.d == d {
+		return x.c
+	}
+	return nil
+}
+
+// Followed notes what becomes of a leg.
+func (x *legs) Followed(e own.Event) {
+	switch e.Kind {
+	case own.EventBegan:
+		x.open[e.Leg] = struct{}{}
+		if x.c.State() == track.Ended { // it was hung up
+			e.Leg.EndFor(own.WhyHangUp, "")
+		}
+	case own.EventRinging:
+		x.c.change(func(t *track.Call, at int64) track.Change {
+			if t.State != track.Early || t.RangAt != 0 {
+				return track.None
+			}
+			t.RangAt = at
+			return track.Rang
+		})
+	case own.EventAnswered:
+		x.answered(e.Leg)
+	case own.EventEnded:
+		x.ended(e)
+	}
+}
+
+// answered notes the answer of the first leg: that is the call's.
+func (x *legs) answered(l *own.Leg) {
+	if l != x.first {
+		return
+	}
+	x.c.change(func(t *track.Call, at int64) track.Change {
+		if t.State != track.Early {
+			return track.None
+		}
+		t.State, t.AnswerAt, t.Code = track.Confirmed, at, 200
+		return track.Answered
+	})
+}
+
+// ended notes the end of a leg, and of the call if it was the last.
+func (x *legs) ended(e own.Event) {
+	delete(x.open, e.Leg)
+	by, cause := x.whose(e)
+	if x.cause == "" || by != track.Server || e.Leg == x.first && e.Code != 0 {
+		x.by, x.cause = by, cause
+	}
+	if len(x.open) > 0 {
+		return
+	}
+	code := 0
+	if x.c.State() == track.Early {
+		code = e.Code
+	}
+	x.c.change(func(t *track.Call, at int64) track.Change { return t.End(x.by, x.cause, code, at) })
+}
+
+// whose says who ended a leg, and why.
+func (x *legs) whose(e own.Event) (track.Who, string) {
+	party := track.Callee
+	if e.Leg == x.first && !e.Leg.Dialled() {
+		party = track.Caller
+	}
+	switch e.Why {
+	case own.WhyBye:
+		return party, track.CauseBye
+	case own.WhyCancelled:
+		return party, track.CauseCancelled
+	case own.WhyLost, own.WhyNoAck:
+		return track.Nobody, track.CauseGone
+	case own.WhyDuration:
+		return track.Server, track.CauseMaxDuration
+	case own.WhyHangUp:
+		return track.Server, track.CauseHungUp
+	case own.WhyRejected:
+		if party == track.Callee {
+			return party, track.CauseRejected
+		}
+		return track.Server, track.CauseRejected
+	}
+	return track.Server, e.Why
+}
+
+// end ends the legs of a call that was ended from here.
+func (x *legs) end(cause, reason string) {
+	why := own.WhyHangUp
+	if cause == track.CauseMaxDuration {
+		why = own.WhyDuration
+	}
+	all := make([]*own.Leg, 0, len(x.open))
+	for l := range x.open {
+		all = append(all, l)
+	}
+	for _, l := range all {
+		l.EndFor(why, reason)
+	}
+}
+
+var _ own.Taker = (*session)(nil)
