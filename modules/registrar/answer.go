@@ -109,7 +109,7 @@ func (b *Binding) appendContact(dst []byte, at int64) []byte {
 	dst = append(dst, '<')
 	dst = append(dst, b.Contact()...)
 	dst = append(dst, '>')
-	dst = append(dst, b.part(b.endContact, b.endParams)...)
+	dst = b.appendParams(dst)
 	dst = append(dst, ";expires="...)
 	return strconv.AppendInt(dst, b.remaining(at), 10)
 }

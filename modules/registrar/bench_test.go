@@ -17,7 +17,7 @@ import (
 func typical(user int) reg {
 	return reg{
 		to: fmt.Sprintf("<sip:user%07d@example.com>", user), callID: fmt.Sprintf("%016x%016x", user*7919, user*104729), cseq: 1,
-		contacts: list(fmt.Sprintf(`<sip:user%07d@10.%d.%d.%d:5060;transport=udp>;+sip.instance="<urn:uuid:%08x-0000-1000-8000-000A95A0E128>"`,
+		contacts: list(fmt.Sprintf(`<sip:user%07d@10.%d.%d.%d:5060;transport=udp>;+sip.instance="<urn:uuid:%08X-0000-1000-8000-000A95A0E128>"`,
 			user, user>>16&255, user>>8&255, user&255, user)),
 		headers: list("User-Agent: Softphone/5.6.1 (Linux)", "Expires: 3600"),
 	}

@@ -39,7 +39,8 @@ type Record struct {
 // can be made from it is made when it is asked for.
 type Binding struct {
 	// text begins a text of contact, params, call-id, received and path; the fields below are where
-	// each ends. A string would take 16 bytes more of the allocator.
+	// each ends. A string would take 16 bytes more of the allocator. With markPacked, params is the
+	// UUID in the middle of them.
 	text                                      *byte
 	endContact, endParams, endID, endReceived uint16
 	marks                                     marks
@@ -54,6 +55,8 @@ type Binding struct {
 type common struct {
 	socket    string // the listener it came to, if only that one reaches the client, otherwise ""
 	userAgent string
+	// Around the UUID of a binding's params: "" if it has none
+	before, after string
 }
 
 // rarely is what few bindings have.
@@ -68,13 +71,21 @@ type marks uint16
 const (
 	markNamed    marks = 1 << 15 // it has an instance id
 	markFlowOnly marks = 1 << 14
-	markQ        marks = 1<<14 - 1
+	markPacked   marks = 1 << 13 // of params there is a UUID
+	markUpper    marks = 1 << 12 // it has upper case letters
+	markQ        marks = 1<<10 - 1
 )
 
 // NewBinding packs a record. Its texts must be within the bounds of a REGISTER that was accepted;
 // the contact is not empty.
 func NewBinding(r *Record) *Binding {
-	n := len(r.Contact) + len(r.Params) + len(r.CallID) + len(r.Received)
+	params := r.Params
+	shared := common{socket: r.Socket, userAgent: r.UserAgent}
+	before, id, upper, after, packed := cutUUID(params)
+	if packed {
+		params, shared.before, shared.after = string(id[:]), before, after
+	}
+	n := len(r.Contact) + len(params) + len(r.CallID) + len(r.Received)
 	for _, p := range r.Path {
 		n += len(p)
 	}
@@ -84,8 +95,8 @@ func NewBinding(r *Record) *Binding {
 		text.WriteString(s)
 		return uint16(text.Len())
 	}
-	b := &Binding{cseq: r.CSeq, expires: r.Expires.UnixMilli(), updated: r.Updated.UnixMilli(), flow: r.Flow, common: unique.Make(common{r.Socket, r.UserAgent})}
-	b.endContact, b.endParams, b.endID, b.endReceived = put(r.Contact), put(r.Params), put(r.CallID), put(r.Received)
+	b := &Binding{cseq: r.CSeq, expires: r.Expires.UnixMilli(), updated: r.Updated.UnixMilli(), flow: r.Flow, common: unique.Make(shared)}
+	b.endContact, b.endParams, b.endID, b.endReceived = put(r.Contact), put(params), put(r.CallID), put(r.Received)
 	for _, p := range r.Path {
 		put(p)
 	}
@@ -97,6 +108,12 @@ func NewBinding(r *Record) *Binding {
 	}
 	if r.FlowOnly {
 		b.marks |= markFlowOnly
+	}
+	if packed {
+		b.marks |= markPacked
+	}
+	if packed && upper {
+		b.marks |= markUpper
 	}
 	if len(r.Path) > 0 {
 		b.rare = &rarely{path: make([]string, len(r.Path))}
@@ -111,7 +128,7 @@ func NewBinding(r *Record) *Binding {
 
 // Record is the binding in plain fields.
 func (b *Binding) Record() Record {
-	return Record{Contact: b.Contact(), Params: b.part(b.endContact, b.endParams), Q: b.Q(), CallID: b.CallID(), CSeq: b.cseq,
+	return Record{Contact: b.Contact(), Params: b.paramText(), Q: b.Q(), CallID: b.CallID(), CSeq: b.cseq,
 		UserAgent: b.UserAgent(), Path: b.Path(), Received: b.Received(), Socket: b.Socket(), Flow: b.Flow(), FlowOnly: b.flowOnly(),
 		Expires: b.Expires(), Updated: b.Updated()}
 }
@@ -143,8 +160,25 @@ func (b *Binding) named() bool { return b.marks&markNamed != 0 }
 func (b *Binding) flowOnly() bool { return b.marks&markFlowOnly != 0 }
 
 // Params are the header parameters the contact was registered with, without expires.
-func (b *Binding) Params() message.Params {
-	return message.Params(viewOf(b.part(b.endContact, b.endParams)))
+func (b *Binding) Params() message.Params { return message.Params(viewOf(b.paramText())) }
+
+func (b *Binding) paramText() string {
+	if b.marks&markPacked == 0 {
+		return b.part(b.endContact, b.endParams)
+	}
+	c := b.common.Value()
+	text := b.appendParams(make([]byte, 0, len(c.before)+uuidText+len(c.after)))
+	return unsafe.String(unsafe.SliceData(text), len(text))
+}
+
+func (b *Binding) appendParams(dst []byte) []byte {
+	kept := b.part(b.endContact, b.endParams)
+	if b.marks&markPacked == 0 {
+		return append(dst, kept...)
+	}
+	c := b.common.Value()
+	dst = appendUUID(append(dst, c.before...), kept, b.marks&markUpper != 0)
+	return append(dst, c.after...)
 }
 
 // CallID is that of the REGISTER that made or refreshed the binding.

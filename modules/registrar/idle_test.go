@@ -13,7 +13,7 @@ import (
 
 // maxHeap is the bound on the heap of a typical binding in bytes, its address and all indexes
 // included, as it is promised for a million.
-const maxHeap = 600
+const maxHeap = 320
 
 func TestHeapOfABinding(t *testing.T) {
 	n := 1_000_000
@@ -36,7 +36,7 @@ func fillIdle(m *Memory, n int, now time.Time) {
 	for i := range n {
 		b := NewBinding(&Record{
 			Contact: fmt.Sprintf("sip:user%07d@10.%d.%d.%d:5060;transport=udp", i, i>>16&255, i>>8&255, i&255),
-			Params:  fmt.Sprintf(`;+sip.instance="<urn:uuid:%08x-0000-1000-8000-000A95A0E128>"`, i), Q: 1,
+			Params:  fmt.Sprintf(`;+sip.instance="<urn:uuid:%08X-0000-1000-8000-000A95A0E128>"`, i), Q: 1,
 			CallID: fmt.Sprintf("%016x%016x", i*7919, i*104729), CSeq: 1, UserAgent: "Softphone/5.6.1 (Linux)",
 			Expires: now.Add(day), Updated: now})
 		m.Put(fmt.Sprintf("sip:user%07d@example.com", i), []*Binding{b})
