@@ -72,6 +72,7 @@ type optionField struct {
 	required bool
 	min, max string
 	oneof    []string
+	also     string // what else it may be, where the type of the field does not say it
 	doc, def string
 
 	reloadable bool
@@ -97,7 +98,7 @@ func optionFields(t reflect.Type) []optionField {
 			reloadable: slices.Contains(parts[1:], "reloadable"), doc: f.Tag.Get("doc"), def: f.Tag.Get("default")}
 		o.min, o.max = f.Tag.Get("min"), f.Tag.Get("max")
 		if s := f.Tag.Get("oneof"); s != "" {
-			o.oneof = strings.Fields(s)
+			o.oneof, o.also = strings.Fields(s), f.Tag.Get("also")
 		}
 		list = append(list, o)
 	}

@@ -19,7 +19,8 @@ type Option struct {
 	Required bool   // decoding fails without it
 	// Reloadable: the option of a configure may change when the script is reloaded.
 	Reloadable bool
-	OneOf      []string // the values it may have; nil for any
+	OneOf      []string // the texts it may be; nil for any
+	Also       string   // what it may be beside OneOf, in words of a stub: "false"; "" for nothing
 	Min, Max   string   // inclusive bounds of a number, as decimal text; "" for none
 	Options    []Option // of a Table whose keys are known
 	// Destination: a table with this key is a target, not options.
@@ -43,8 +44,11 @@ func OptionsOf(opts any) []Option {
 	var list []Option
 	for _, f := range optionFields(t) {
 		o := Option{Name: f.name, Doc: f.doc, Default: f.def, Required: f.required, Reloadable: f.reloadable, OneOf: f.oneof,
-			Min: f.min, Max: f.max}
+			Also: f.also, Min: f.min, Max: f.max}
 		o.Kind, o.Type, o.Options = optionKind(t.FieldByIndex(f.index).Type)
+		if o.Also != "" {
+			o.Type = ""
+		}
 		list = append(list, o)
 	}
 	return list

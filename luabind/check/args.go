@@ -204,7 +204,7 @@ func (f *file) bounds(at any, v value, what string, t luabind.Type, least, most 
 	switch {
 	case !v.literal:
 	case v.typ == luabind.String && len(oneOf) > 0 && !slices.Contains(oneOf, v.text):
-		f.report(f, at, Error, "values", "%s must be one of %s, not %q", what, quoted(oneOf), v.text)
+		f.report(f, at, Error, "values", "%s must be one of %s, not %q%s", what, quoted(oneOf), v.text, probably(v.text, oneOf))
 	case v.typ != luabind.Number:
 	case t == luabind.Integer && v.number != math.Trunc(v.number):
 		f.report(f, at, Error, "values", "%s must be a whole number, not %v", what, v.number)
@@ -215,6 +215,14 @@ func (f *file) bounds(at any, v value, what string, t luabind.Type, least, most 
 	case outside(v.number, most, 1):
 		f.report(f, at, Error, "values", "%s must be at most %s, not %v", what, most, v.number)
 	}
+}
+
+// probably says which of some texts was probably meant, if one was.
+func probably(text string, known []string) string {
+	if best := closest(text, known); best != "" {
+		return "; did you mean " + strconv.Quote(best) + "?"
+	}
+	return ""
 }
 
 func outside(n float64, bound string, side float64) bool {

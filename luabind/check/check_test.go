@@ -98,6 +98,14 @@ sip.on("registrar.bound", function(aor, b) sip.log.info(b.adress) end)` + end, "
 	{"the type of a field", handler(`req.ruri.port = "5060"`), "3:10", "types", "uri.port must be a number, not a string", `"5060" => 5060`},
 
 	// values
+	{"a word that is nearly one of some", `require("b2b") sip.on("b2b.answered", function(leg) leg:dial("sip:x@y", { early = "eech" }) end)` + end, "1:83", "values",
+		`must be one of "first", "ringing", "each", not "eech"; did you mean "each"?`, "eech => each"},
+	{"a word where a truth value may be", `require("b2b") sip.on("b2b.answered", function(leg) leg:dial("sip:x@y", { early = "none" }) end)` + end, "1:83", "values",
+		`must be one of "first", "ringing", "each", not "none"`, `"none" => false`},
+	{"a word where a function may be", `require("b2b").configure { refer = "pas" }` + end, "1:36", "values", `did you mean "pass"?`, "pas => pass"},
+	{"a word of an HTTP handler", `require("http").handle("GET /x", { auth = "baerer" }, function() return { status = 200 } end)` + end, "1:43", "values", `did you mean "bearer"?`, "baerer => bearer"},
+	{"a word in a list", `require("auth").configure { qop = { "auth", "auth_int" } }` + end, "1:45", "values", `did you mean "auth-int"?`, "auth_int => auth-int"},
+	{"a word in the place of a list", `require("auth").configure { qop = "auth_int" }` + end, "1:35", "values", `did you mean "auth-int"?`, "auth_int => auth-int"},
 	{"a word that is none of some", `local auth = require "auth" auth.configure { identity_headers = "none" }` + end, "1:65", "values",
 		`must be one of "any", "trusted", not "none"`, `"none" => "any"`},
 	{"an argument that is none of some", handler(`req:add_header("X", "1", "last")`), "3:26", "values", `must be one of "first"`, `, "last" => `},

@@ -185,6 +185,13 @@ func (f *file) option(l *optionList, o *luabind.Option, val ast.Expr) {
 		return
 	}
 	f.bounds(val, v, what, kindOf(o.Kind, v), o.Min, o.Max, o.OneOf)
+	if o.Kind == luabind.List && len(o.OneOf) > 0 && v.table != nil {
+		for _, field := range v.table.Fields {
+			if field.Key == nil {
+				v.file.bounds(field.Value, v.file.value(field.Value), what, o.Kind, "", "", o.OneOf)
+			}
+		}
+	}
 	if len(o.Options) == 0 || v.table == nil || o.Kind != luabind.Table && o.Kind != luabind.TargetType && o.Kind != luabind.Any {
 		return
 	}

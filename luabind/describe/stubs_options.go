@@ -52,6 +52,10 @@ func (s *stubber) optionClass(c optionClass) {
 
 func (s *stubber) optionType(class string, o *luabind.Option) string {
 	switch {
+	case o.Also != "":
+		return literals(o.OneOf) + "|" + o.Also
+	case len(o.OneOf) > 0 && o.Kind == luabind.List:
+		return literals(o.OneOf) + "|(" + literals(o.OneOf) + ")[]"
 	case len(o.OneOf) > 0:
 		return literals(o.OneOf)
 	case o.Kind == luabind.FunctionType && o.Type != "":

@@ -62,6 +62,8 @@ func optionWords(o *luabind.Option) string {
 	switch {
 	case o.Type != "":
 		return o.Type
+	case o.Also != "":
+		return oneOf(o.OneOf) + " or " + o.Also
 	case len(o.OneOf) > 0:
 		return oneOf(o.OneOf)
 	}

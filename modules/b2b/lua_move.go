@@ -83,7 +83,7 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 
 // configuration is what configure takes.
 type configuration struct {
-	Refer    luabind.FuncOrValue `lua:"refer" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer"`
+	Refer    luabind.FuncOrValue `lua:"refer" oneof:"refuse pass" also:"function" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer"`
 	Replaces *luabind.Func       `lua:"replaces" doc:"function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481"`
 }
 

@@ -83,7 +83,7 @@ type counted struct {
 // dialing are the options of dial.
 type dialing struct {
 	calls
-	Early    any      `lua:"early" doc:"what the caller hears meanwhile: \"first\", the early media of the first that has some, is the default for one target; \"ringing\", 180 alone, for several; \"each\": the early media of each, in a dialog of its own, as a proxy that forks would; false: nothing"`
+	Early    any      `lua:"early" oneof:"first ringing each" also:"false" doc:"what the caller hears meanwhile: \"first\", the early media of the first that has some, is the default for one target; \"ringing\", 180 alone, for several; \"each\": the early media of each, in a dialog of its own, as a proxy that forks would; false: nothing"`
 	Order    string   `lua:"order" oneof:"parallel serial" default:"parallel" doc:"all targets at once, or one after the other"`
 	Replaces string   `lua:"replaces" doc:"the INVITE takes the place of a dialog of who is called (RFC 3891): the id of the leg that has it, or the value of a Replaces header"`
 	Copy     []string `lua:"copy" doc:"names of headers of the caller's INVITE that the others get"`

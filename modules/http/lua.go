@@ -95,7 +95,7 @@ type wholeOptions struct {
 
 // handleOptions are those of http.handle.
 type handleOptions struct {
-	Auth luabind.FuncOrValue `lua:"auth" default:"only from this machine" doc:"\"bearer\": with one of the tokens of configure; function(hreq): whether it may, true or false"`
+	Auth luabind.FuncOrValue `lua:"auth" oneof:"bearer" also:"function" default:"only from this machine" doc:"\"bearer\": with one of the tokens of configure; function(hreq): whether it may, true or false"`
 }
 
 // Functions of the module.
