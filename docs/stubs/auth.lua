@@ -109,7 +109,7 @@ function auth.forget(user) end
 ---@class auth.configure.options
 ---@field realm? string what clients show, and what password hashes are computed with
 ---@field algorithms? any "auto": SHA-256 and MD5, and MD5 alone for a client that cannot choose and for users in tables of Kamailio or OpenSIPS; or a list in order of preference, with one challenge each: { "SHA-256", "MD5" } or "SHA-256, MD5"
----@field qop? string|any[]|fun(res: sip.response): boolean any of "auth", "auth-int" and "none". "none" accepts clients that do not know qop (RFC 2069); a nonce is then valid for one request
+---@field qop? "auth"|"auth-int"|"none"|("auth"|"auth-int"|"none")[] any of "auth", "auth-int" and "none". "none" accepts clients that do not know qop (RFC 2069); a nonce is then valid for one request
 ---@field nonce_lifetime? number how long a nonce is valid, in seconds; 10 to 86400
 ---@field uri? "direct"|"always"|"never" whether the signed uri must name the user and host of the Request-URI. "always"; "never"; or "direct": it may also name this server, or use another of its names, and it is not checked if a proxy in between may have changed the Request-URI: one in trusted, or in --trust-via, whose phones still need passwords. A server with the same --secret needs no listing: its Via proves what the Request-URI was before. It is not checked after the script itself has changed req.ruri
 ---@field info? "auto"|"always"|"never" whether this server's own 2xx responses carry Authentication-Info: "auto", once half of the nonce's lifetime has passed, to supply the next nonce; "always"; "never"

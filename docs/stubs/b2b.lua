@@ -343,7 +343,7 @@ function b2b.list() end
 ---@field headers? table {Name = text | list}: of each INVITE
 ---@field sdp? string what is offered; default: what the caller offers
 ---@field id? string the id of the leg, up to 64 letters, digits and _.:- with a letter first; of several targets the first has it, the others ID-2, ID-3; default: one of ours
----@field early? any what the caller hears meanwhile: "first", the early media of the first that has some, is the default for one target; "ringing", 180 alone, for several; "each": the early media of each, in a dialog of its own, as a proxy that forks would; false: nothing
+---@field early? "first"|"ringing"|"each"|false what the caller hears meanwhile: "first", the early media of the first that has some, is the default for one target; "ringing", 180 alone, for several; "each": the early media of each, in a dialog of its own, as a proxy that forks would; false: nothing
 ---@field order? "parallel"|"serial" all targets at once, or one after the other
 ---@field replaces? string the INVITE takes the place of a dialog of who is called (RFC 3891): the id of the leg that has it, or the value of a Replaces header
 ---@field copy? string|any[]|fun(res: sip.response): boolean names of headers of the caller's INVITE that the others get
@@ -379,7 +379,7 @@ function b2b.list() end
 ---@field on_lost? "hang_up"|"return" what happens then: the leg is ended, or the script's again
 
 ---@class b2b.configure.options
----@field refer? any what becomes of a REFER: "refuse", by 603; "pass": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer
+---@field refer? "refuse"|"pass"|function what becomes of a REFER: "refuse", by 603; "pass": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer
 ---@field replaces? function function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481
 
 ---@class b2b.incoming.options

@@ -140,7 +140,7 @@ function http.handle(pattern, options, fn) end
 ---@field url string
 
 ---@class http.handle.options
----@field auth? any "bearer": with one of the tokens of configure; function(hreq): whether it may, true or false
+---@field auth? "bearer"|function "bearer": with one of the tokens of configure; function(hreq): whether it may, true or false
 
 ---@class http.get.options.auth
 ---@field user? string
