@@ -12,11 +12,13 @@ npm init -y >/dev/null
 npm install --silent --no-audit --no-fund hep-js@1.0.22 >/dev/null 2>&1
 cat >read.js <<'JS'
 const hep = require('hep-js');
-const chunk = (type, ...bytes) => [0, 0, 0, type, 0, bytes.length + 6, ...bytes];
+const chunk = (type, ...bytes) => [0, 0, 0, type, bytes.length + 6 >> 8, bytes.length + 6 & 255, ...bytes];
+const message = ['OPTIONS sip:bob@example.com SIP/2.0', 'Via: SIP/2.0/UDP alice.example.com;branch=z9hG4bKa', 'From: <sip:alice@example.com>;tag=1',
+  'To: <sip:bob@example.com>', 'Call-ID: c', 'CSeq: 1 OPTIONS', 'Max-Forwards: 70', 'Content-Length: 0', '', ''].join('\r\n');
 const packet = (family, ...addresses) => {
   const body = [...chunk(1, family), ...chunk(2, 17), ...addresses, ...chunk(7, 0x13, 0xc4), ...chunk(8, 0x13, 0xc4), ...chunk(9, 0, 0, 0, 1), ...chunk(10, 0, 0, 0, 0),
-    ...chunk(11, 1), ...chunk(12, 0, 0, 0, 7), ...chunk(15, ...Buffer.from('OPTIONS sip:a SIP/2.0\r\n\r\n'))];
-  return Buffer.from([...Buffer.from('HEP3'), 0, body.length + 6, ...body]);
+    ...chunk(11, 1), ...chunk(12, 0, 0, 0, 7), ...chunk(15, ...Buffer.from(message))];
+  return Buffer.from([...Buffer.from('HEP3'), body.length + 6 >> 8, body.length + 6 & 255, ...body]);
 };
 const v6 = last => [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
 for (const [name, p] of [['IPv4', packet(2, ...chunk(3, 192, 0, 2, 1), ...chunk(4, 192, 0, 2, 2))], ['IPv6', packet(10, ...chunk(5, ...v6(1)), ...chunk(6, ...v6(2)))]]) {

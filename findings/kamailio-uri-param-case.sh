@@ -2,7 +2,7 @@
 # Kamailio 5.6.3 (Debian kamailio 5.6.3-2), module siputils.
 #
 # uri_param(NAME, VALUE) says whether the Request-URI has that parameter. Expected: names without regard to case, as
-# RFC 3261 §19.1.1 has them, and as $(ru{uri.param,NAME}) reads them.
+# RFC 3261 §19.1.4 compares them, and as $(ru{uri.param,NAME}) reads them.
 # Seen: uri_param regards case: ;Transport=tcp is not found by uri_param("transport", "tcp"). A route that decides with it decides
 # otherwise for phones that write their parameters in other letters.
 set -euo pipefail

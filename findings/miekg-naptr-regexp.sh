@@ -2,7 +2,7 @@
 # github.com/miekg/dns 1.1.73.
 #
 # The regexp of a NAPTR record is a regular expression with backslashes (RFC 3402 §3.2). On the wire it has one
-# before "+" in !^\+39(.*)$!sip:\1@example.com!, as most ENUM records do. Expected: NAPTR.Regexp of an answer is
+# before "+" in !^\+39(.*)$!sip:\1@example.com!, as ENUM records for one country do. Expected: NAPTR.Regexp of an answer is
 # that text.
 # Seen: it is the text as a zone file has it, with each backslash doubled. Compiled as it is, it looks for a
 # backslash in the number, and matches none; it has to be unescaped first.

@@ -3,8 +3,8 @@
 #
 # sip_uri2parts takes a URI apart. Expected: RFC 3261 §19.1: parameters begin after the host, for the user may hold
 # ";" (sip:1234;phone-context=... is §19.1.6's form of a tel URI), and "?" ends the host.
-# Seen: of a URI whose user has parameters the user is taken for the host: 1234 is the domain to which the request
-# is sent, and there is no user. Headers become a part of the host.
+# Seen: of a URI whose user has parameters the user is taken for the host: 1234 is the domain, and there
+# is no user. Headers become a part of the host.
 set -euo pipefail
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
 apt-get download -qq libnet-sip-perl=0.835-1 >/dev/null 2>&1

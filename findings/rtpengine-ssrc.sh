@@ -6,12 +6,14 @@
 # SSRC: what comes is not played, nor counted for the call, and there is silence. Without transcoding
 # the SSRC stays, and the line is true. Expected: the line goes, or names the SSRC that is sent.
 set -euo pipefail
-command -v rtpengine >/dev/null || apt-get install -qq -y --no-install-recommends rtpengine-daemon=10.5.3.5-1+deb12u1 >/dev/null
+dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT; cd "$dir"
+apt-get download -qq rtpengine-daemon=10.5.3.5-1+deb12u1 >/dev/null 2>&1
+dpkg -x rtpengine-daemon_*.deb r
 port=$((20000 + $$ % 10000))
-rtpengine --foreground --log-stderr --log-level=3 --table=-1 --config-file=none --interface=127.0.0.1 \
+r/usr/bin/rtpengine --foreground --log-stderr --log-level=3 --table=-1 --config-file=none --interface=127.0.0.1 \
   --listen-ng=127.0.0.1:$port >/dev/null 2>&1 &
-daemon=$!; trap 'kill $daemon' EXIT
-rtpengine --version 2>&1 | head -1
+daemon=$!; trap 'kill $daemon; rm -rf "$dir"' EXIT
+r/usr/bin/rtpengine --version 2>&1 | head -1
 sleep 1
 seen=$(python3 - $port <<'PY'
 import re, socket, struct, sys
