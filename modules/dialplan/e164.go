@@ -93,7 +93,7 @@ func digits(text string) bool {
 }
 
 // E164 is a number with its country code, "+49…". h must be complete. The text may have the visual
-// separators of RFC 3966 §5.1.1, blanks and slashes.
+// separators of RFC 3966 §5.1.1, blanks and slashes, and the parameters of a tel URI behind it.
 func E164(text string, h Habits) (string, error) {
 	number, plus, err := h.bare(text)
 	if err != nil {
@@ -164,7 +164,11 @@ func (h *Habits) bare(text string) (number string, plus bool, err error) {
 	if len(text) > mostText {
 		return "", false, fmt.Errorf("%w: more than %d bytes", ErrNumber, mostText)
 	}
+	text, params, _ := strings.Cut(text, ";")
 	whole := separated(text)
+	if !strings.HasPrefix(whole, "+") && !h.inContext(params) {
+		return "", false, fmt.Errorf("%w: %.40q is one of another phone-context", ErrNumber, text)
+	}
 	abroad := strings.HasPrefix(whole, "+")
 	for _, p := range h.International {
 		abroad = abroad || strings.HasPrefix(whole, p)
@@ -180,6 +184,18 @@ func (h *Habits) bare(text string) (number string, plus bool, err error) {
 		return "", false, fmt.Errorf("%w: %.40q", ErrNumber, text)
 	}
 	return number, plus, nil
+}
+
+// inContext reports whether a number with these parameters and without + is one of the country: one
+// of a private network, or of another country, must not become a number here (RFC 3966 §5.1.5).
+func (h *Habits) inContext(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		name, context, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "phone-context") && separated(context) != "+"+h.Country {
+			return false
+		}
+	}
+	return true
 }
 
 // separated is text without separators.

@@ -36,6 +36,10 @@ func TestE164(t *testing.T) {
 			"bob": "", "*21#": "", "": "", " ": "", "0800 FLOWERS": "", "+49 30 123456 ext 7": "", "0301234567890123": "", "++4930123456": "",
 			"4930123456+": "", "+49-30-123456\u00a0": "+4930123456", "+4930１２３": "",
 		}},
+		"with parameters": {country("39"), map[string]string{
+			"+12015550123;npdi;rn=+12012000000": "+12015550123", "+39-02-12345;ext=5": "+390212345", "0212345;isub=1": "+390212345", "+1201555;phone-context=example.com": "+1201555",
+			"0212345;phone-context=+39": "+390212345", "0212345;npdi;Phone-Context=+3-9": "+390212345", "0212345;phone-context=+1": "", "0212345;phone-context=pbx.example.com": "",
+			"0212345;phone-context": "", "0212345;phone-context=+39;phone-context=+1": "", ";npdi": "", "bob;phone-context=+39": "", "02;12345": ""}},
 		"Berlin":            {berlin, map[string]string{"123456": "+4930123456", "0401234567": "+49401234567", "110": "", "0049301234567": "+49301234567"}},
 		"the United States": {country("1"), map[string]string{"2125551234": "+12125551234", "12125551234": "+12125551234", "1-212-555-1234": "+12125551234", "(212) 555-1234": "+12125551234", "011 49 30 123456": "+4930123456", "+1 212 555 1234": "+12125551234", "5551234": "", "911": "", "411": "", "00493012345": "", "1212555123": "", "121255512345": ""}},
 		"Manhattan":         {dialplan.Habits{Country: "1", Area: "212"}, map[string]string{"5551234": "+12125551234", "911": "", "3105551234": "+13105551234"}},
@@ -98,7 +102,7 @@ func TestHabits(t *testing.T) {
 
 // Whatever comes in, what comes out is a number, and stays the same when it comes in.
 func FuzzE164(f *testing.F) {
-	for _, text := range []string{"+49 (0)30 123456", "0049", "030/1", "bob", "(((", "+", "0\x00", "810 (8) 1234567"} {
+	for _, text := range []string{"+49 (0)30 123456", "0049", "030/1", "bob", "(((", "+", "0\x00", "810 (8) 1234567", "02 12345;phone-context=+39;npdi"} {
 		f.Add(text)
 	}
 	number := regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)

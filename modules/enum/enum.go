@@ -127,14 +127,18 @@ func onward(n *dns.NAPTR, number string) string {
 }
 
 // digitsOf are the digits of a number with its country code; the + may be left out, and separators
-// may be there (RFC 3966 §5.1.1).
+// may be there (RFC 3966 §5.1.1). With the + the parameters of a tel URI may follow, such as npdi.
 func digitsOf(number string) (string, error) {
+	bare := number
+	if strings.HasPrefix(number, "+") {
+		bare, _, _ = strings.Cut(number, ";")
+	}
 	digits := strings.TrimPrefix(strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" -.()", r) {
 			return -1
 		}
 		return r
-	}, number), "+")
+	}, bare), "+")
 	for i := range len(digits) {
 		if digits[i] < '0' || digits[i] > '9' {
 			return "", fmt.Errorf("%w: %.40q", ErrNumber, number)

@@ -143,6 +143,8 @@ func TestLookup(t *testing.T) {
 				`enum.lookup("+491000")`:                               {[]any{"sip:+491000@example.com"}},
 				`enum.lookup("491000")`:                                {[]any{"sip:+491000@example.com"}},
 				`enum.lookup("+49 (10) 0-0")`:                          {[]any{"sip:+491000@example.com"}},
+				`enum.lookup("+491000;npdi;rn=+49")`:                   {[]any{"sip:+491000@example.com"}},
+				`enum.lookup("491000;phone-context=x")`:                {nil, `not a number: "491000;phone-context=x"`},
 				`enum.lookup("+491001")`:                               {[]any{"sip:first@example.com", "sip:second@example.com"}},
 				`enum.lookup("+491001", { service = "tel" })`:          {[]any{"tel:+1"}},
 				`enum.lookup("+491002")`:                               {[]any{"sip:old@example.com"}},

@@ -13,6 +13,10 @@ const offer = "v=0\r\no=- 1 2 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nb=A
 	"m=video 0 UDP/TLS/RTP/SAVPF 96 97 98 63\r\nc=IN IP6 2001:db8::1\r\na=mid:v\r\na=bundle-only\r\na=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" +
 	"a=rtpmap:98 H264/90000\r\na=rtcp-fb:* nack\r\na=rtcp-fb:96 ccm fir\r\na=rtpmap:63 red/90000\r\na=fmtp:63 98/98\r\n"
 
+// browser has telephone events of two clocks, the one of opus first, as browsers do.
+const browser = "v=0\r\nm=audio 9 RTP/AVP 111 106 8 13 105 110 126\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:106 L16/16000\r\na=rtpmap:105 CN/16000\r\n" +
+	"a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n"
+
 func TestEditsOfOneThing(t *testing.T) {
 	address := netip.MustParseAddr("192.0.2.7")
 	for _, c := range []struct {
@@ -61,6 +65,12 @@ func TestEditsOfOneThing(t *testing.T) {
 		}, "a=group:BUNDLE a v x|m=audio 4000/2 RTP/AVP 0 8 101", "a=group:BUNDLE v x|m=audio 0/2 RTP/AVP 0 8 101"},
 		{"codecs by rate", "v=0\nm=audio 9 RTP/AVP 10 11\n", func(s *Session) error { _, err := s.RemoveCodecs([]string{"L16/44100/2"}); return err },
 			"m=audio 9 RTP/AVP 10 11", "m=audio 9 RTP/AVP 11"},
+		{"what has the clock of a codec that goes", browser, func(s *Session) error { _, err := s.KeepCodecs([]string{"PCMA", "CN", "telephone-event"}); return err },
+			"m=audio 9 RTP/AVP 111 106 8 13 105 110 126|a=rtpmap:111 opus/48000/2|a=rtpmap:106 L16/16000|a=rtpmap:105 CN/16000|a=rtpmap:110 telephone-event/48000", "m=audio 9 RTP/AVP 8 13 126"},
+		{"the clock of a codec that stays", browser, func(s *Session) error { _, err := s.RemoveCodecs([]string{"PCMA"}); return err },
+			"m=audio 9 RTP/AVP 111 106 8 13 105 110 126|a=rtpmap:126 telephone-event/8000", "m=audio 9 RTP/AVP 111 106 105 110"},
+		{"the only telephone events", strings.ReplaceAll(browser, " 110", ""), func(s *Session) error { _, err := s.KeepCodecs([]string{"opus", "telephone-event"}); return err },
+			"m=audio 9 RTP/AVP 111 106 8 13 105 126|a=rtpmap:106 L16/16000|a=rtpmap:105 CN/16000", "m=audio 9 RTP/AVP 111 126"},
 		{"codecs preferred", offer, func(s *Session) error { return s.PreferCodecs([]string{"telephone-event", "PCMA"}) },
 			"m=audio 4000/2 RTP/AVP 0 8 101", "m=audio 4000/2 RTP/AVP 101 8 0"},
 		{"codecs of what is not RTP", "v=0\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\nm=image 9 udptl t38\n",

@@ -255,6 +255,7 @@ func (m Medium) filter(keep func(*Codec) bool) (bool, error) {
 			gone[codecs[i].Payload] = true
 		}
 	}
+	dropRates(codecs, gone)
 	left := slices.ContainsFunc(codecs, func(c Codec) bool { return !gone[c.Payload] && !c.auxiliary() })
 	switch {
 	case len(gone) == 0:
@@ -284,6 +285,27 @@ func (c *Codec) refers(gone map[int]bool) bool {
 		}
 	}
 	return false
+}
+
+// dropRates adds to gone what has the clock of a codec that goes, and of none that stays: comfort noise,
+// and telephone events where others fit what stays (RFC 4733 §2.1: they share the sound's timestamps;
+// some phones have one of 8000 Hz beside all codecs, which is better than none).
+func dropRates(codecs []Codec, gone map[int]bool) {
+	before, after := map[int]bool{}, map[int]bool{}
+	for i := range codecs {
+		if c := &codecs[i]; !c.auxiliary() {
+			before[c.Rate] = true
+			after[c.Rate] = after[c.Rate] || !gone[c.Payload]
+		}
+	}
+	events := func(c Codec) bool { return strings.EqualFold(c.Name, "telephone-event") }
+	fits := slices.ContainsFunc(codecs, func(c Codec) bool { return events(c) && !gone[c.Payload] && after[c.Rate] })
+	for i := range codecs {
+		c := &codecs[i]
+		if before[c.Rate] && !after[c.Rate] && (events(*c) && fits || strings.EqualFold(c.Name, "CN")) {
+			gone[c.Payload] = true
+		}
+	}
 }
 
 // drop removes payload types from the m= line, with the lines about them.
