@@ -287,9 +287,9 @@ func (c *Codec) refers(gone map[int]bool) bool {
 	return false
 }
 
-// dropRates adds to gone what has the clock of a codec that goes, and of none that stays: comfort noise,
-// and telephone events where others fit what stays (RFC 4733 §2.1: they share the sound's timestamps;
-// some phones have one of 8000 Hz beside all codecs, which is better than none).
+// dropRates adds to gone what has the clock of a codec that goes, and of none that stays: comfort
+// noise, and telephone events where others fit what stays (RFC 4733 §2.1: they share the sound's
+// timestamps; some phones have one of 8000 Hz beside all codecs, which is better than none).
 func dropRates(codecs []Codec, gone map[int]bool) {
 	before, after := map[int]bool{}, map[int]bool{}
 	for i := range codecs {
