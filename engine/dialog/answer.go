@@ -4,6 +4,7 @@ package dialog
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/proxy"
@@ -151,4 +152,16 @@ func (l *Leg) answerOptions(sdp []byte) *engine.ReplyOptions {
 func (l *Leg) say(sdp []byte) []byte {
 	l.said = sdp
 	return l.origin.write(l.holds.directed(sdp), l.agent.own)
+}
+
+// retag gives a caller's leg another tag: it is another dialog for the caller.
+func (l *Leg) retag() { l.retagTo(l.agent.newTag(l.lane)) }
+
+func (l *Leg) retagTo(tag string) {
+	t := l.agent.tables[l.lane.ID()]
+	delete(t, l.tag)
+	l.local = strings.TrimSuffix(l.local, l.tag)
+	l.tag = tag
+	l.local += l.tag
+	t[l.tag] = l
 }
