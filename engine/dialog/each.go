@@ -46,7 +46,11 @@ func (h *hunt) showEach(l *Leg, tag string, code int, sdp []byte) {
 		h.each = append(h.each, e)
 	}
 	h.earlyRelay(l).show(Shown{From: l, To: a, Answer: true, Text: e.sdp}, func(sdp []byte, err error) {
-		if err == nil && h.done != nil && a.s.phase == ringing {
+		switch {
+		case h.done == nil || a.s.phase != ringing:
+		case err != nil:
+			h.onlyRings()
+		default:
 			e.told = sdp
 			h.tellEach(e, code)
 		}

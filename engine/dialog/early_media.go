@@ -32,7 +32,11 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 			h.earlySDP = clone(sdp)
 		}
 		h.earlyRelay(l).show(Shown{From: l, To: a, Answer: true, Text: h.earlySDP}, func(sdp []byte, err error) {
-			if err == nil && h.done != nil && h.shown == l && h.shownTag == tag {
+			switch {
+			case h.done == nil || h.shown != l || h.shownTag != tag:
+			case err != nil:
+				h.onlyRings()
+			default:
 				_ = a.Ring(code, sdp)
 			}
 		})
@@ -43,6 +47,14 @@ func (h *hunt) progress(l *Leg, res *message.Message) {
 	}
 	h.rang = true
 	_ = a.Ring(180, nil)
+}
+
+// onlyRings tells the caller that somebody rings, whose media it cannot hear.
+func (h *hunt) onlyRings() {
+	if !h.rang && h.a.early == nil {
+		h.rang = true
+		_ = h.a.Ring(180, nil)
+	}
 }
 
 // earlyRelay is what relays the media of one who is called and has got the caller's offer; nil for

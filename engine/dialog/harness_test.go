@@ -31,7 +31,8 @@ type bench struct {
 	ends  map[*dialog.Leg][]string // why each leg ended
 	known map[*dialog.Leg]bool     // legs that something was told of
 	legs  []*dialog.Leg
-	media *relays // of joins and chaos; nil for none
+	hears func(dialog.Event) // is told as well; nil: nobody is
+	media *relays            // of joins and chaos; nil for none
 	// what the dials and bridges of joins came to
 	refusals []*engine.Response
 	whys     []string
@@ -66,6 +67,9 @@ func newBenchOn(t *testing.T, seed uint64, o dialog.Options, lanes int) *bench {
 		}
 		if e.Kind == dialog.EventEnded {
 			b.ends[e.Leg] = append(b.ends[e.Leg], e.Why)
+		}
+		if b.hears != nil {
+			b.hears(e)
 		}
 	}
 	b.agent = dialog.New(o)

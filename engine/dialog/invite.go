@@ -14,8 +14,7 @@ import (
 
 // call sends an INVITE to one target, when its offer was relayed.
 func (h *hunt) call(t *engine.Target) {
-	if h.agent.Calls() >= h.agent.o.MaxLegs {
-		h.note(proxy.NewResponse(503, engine.CauseFull, t))
+	if h.full(t) {
 		return
 	}
 	l := h.agent.newLeg(h.lane)
@@ -38,6 +37,15 @@ func (h *hunt) call(t *engine.Target) {
 	h.invite(l, t, offer)
 }
 
+// full notes that there are as many legs as there may be.
+func (h *hunt) full(t *engine.Target) bool {
+	if h.agent.Calls() < h.agent.o.MaxLegs {
+		return false
+	}
+	h.note(proxy.NewResponse(503, engine.CauseFull, t))
+	return true
+}
+
 // media is what relays the media of who is called; nil for nothing.
 func (h *hunt) media() Media {
 	if h.o.Media != nil || h.a == nil || h.a.Media() == nil {
@@ -57,6 +65,9 @@ func (h *hunt) relays(l *Leg, t *engine.Target, r *relay) {
 		case err != nil:
 			l.goes(nil)
 			h.note(proxy.NewResponse(503, CauseMedia, t))
+			h.next()
+		case h.full(t): // meanwhile
+			l.goes(nil)
 			h.next()
 		default:
 			if !h.invite(l, t, offer) {

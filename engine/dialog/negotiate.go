@@ -55,6 +55,9 @@ func (b *bridge) take() {
 				b.finish(nil, WhyMedia)
 				return
 			}
+			if b.done == nil { // who was told of the answer took them apart
+				return
+			}
 			b.agree()
 			if r := x.rare; r != nil && r.rel != nil && r.rel.news { // told before it answered
 				b.disagree()

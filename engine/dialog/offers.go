@@ -263,7 +263,7 @@ func (b *bridge) acked(l *Leg, answer []byte) {
 
 // withdrawn is the CANCEL of a leg's INVITE.
 func (b *bridge) withdrawn(l *Leg) {
-	if b.asks != l {
+	if b.asks != l || b.shows > 0 { // what the other is being asked is not that
 		return
 	}
 	other := b.other(l)

@@ -71,9 +71,9 @@ func (x *three) call(from, to *phone.Phone) (o *phone.Outgoing, in *phone.Incomi
 }
 
 // answers answers what a phone is asked from now on.
-func (x *three) settle(phones ...*phone.Phone) {
+func (b *bench) settle(phones ...*phone.Phone) {
 	for range 60 {
-		x.w.Run(100 * time.Millisecond)
+		b.w.Run(100 * time.Millisecond)
 		for _, p := range phones {
 			for _, i := range p.Inbox() {
 				if i.Answered() != 0 || i.Method() == "ACK" || i.Method() == "CANCEL" {
