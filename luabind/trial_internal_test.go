@@ -2,6 +2,7 @@ package luabind
 
 import (
 	"math"
+	"net/netip"
 	"testing"
 )
 
@@ -38,4 +39,15 @@ func (r *Router) TrialCalls(room int) (n int) {
 		n += len(calls)
 	}
 	return n
+}
+
+// An address of a link, which has a zone, and one of IPv4 as IPv6 has it, are in the networks they
+// are of.
+func TestTrialFromNetworks(t *testing.T) {
+	x := &trial{Trial: Trial{Sources: []netip.Prefix{netip.MustParsePrefix("fe80::/64"), netip.MustParsePrefix("192.0.2.0/24")}}}
+	for text, want := range map[string]bool{"fe80::1%eth0": true, "fe80::1": true, "::ffff:192.0.2.7": true, "192.0.3.7": false, "fe80:0:0:1::1%eth0": false} {
+		if got := x.from(netip.MustParseAddr(text)); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
 }

@@ -91,7 +91,7 @@ func (t *trial) chosen(id []byte) bool {
 }
 
 func (t *trial) from(a netip.Addr) bool {
-	a = a.Unmap()
+	a = a.Unmap().WithZone("") // a prefix has none
 	for _, p := range t.Sources {
 		if p.Contains(a) {
 			return true

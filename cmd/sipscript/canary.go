@@ -96,9 +96,18 @@ func (b *canaryBody) trial() (t luabind.Trial, err error) {
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}
-		t.Sources = append(t.Sources, p.Masked())
+		t.Sources = append(t.Sources, asIPv4(p).Masked())
 	}
 	return t, t.Check()
+}
+
+// asIPv4 is a network of IPv4 addresses that is written as one of IPv6 (RFC 4291 §2.5.5.2): no
+// request would come from there.
+func asIPv4(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p
 }
 
 func (s *server) beginCanary(w http.ResponseWriter, r *http.Request) {

@@ -176,3 +176,12 @@ func TestCanaryNeedsNoWatch(t *testing.T) {
 		t.Errorf("%d %s", code, out)
 	}
 }
+
+// Networks of IPv4 that are written as IPv6 are those of IPv4: a canary would get nothing else.
+func TestCanarySourcesAsIPv6(t *testing.T) {
+	b := canaryBody{Sources: []string{"::ffff:192.0.2.9", "::ffff:198.51.100.9/120", "192.0.2.9/24", "2001:db8::1/32"}}
+	x, err := b.trial()
+	if got := fmt.Sprint(x.Sources); err != nil || got != "[192.0.2.9/32 198.51.100.0/24 192.0.2.0/24 2001:db8::/32]" {
+		t.Errorf("%s %v", got, err)
+	}
+}

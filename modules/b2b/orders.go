@@ -5,6 +5,7 @@ package b2b
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
@@ -90,7 +91,14 @@ func (m *B2B) orderDial(t *control.Turn, o *dialingTo) {
 		return
 	}
 	options.Headers = o.copied(t.Leg)
-	m.orderCall(t, o.Targets, options, &o.calls)
+	if o.Replaces == "" || strings.Contains(o.Replaces, ";") {
+		m.orderCall(t, o.Targets, options, &o.calls)
+		return
+	}
+	m.orderInPlace(t, o.Replaces, func(dialog string) {
+		options.Replaces = dialog
+		m.orderCall(t, o.Targets, options, &o.calls)
+	})
 }
 
 func (m *B2B) orderOriginate(t *control.Turn, o *originating) {
@@ -109,6 +117,10 @@ func (m *B2B) orderOriginate(t *control.Turn, o *originating) {
 
 // orderCall calls others. The session has their legs from when they begin.
 func (m *B2B) orderCall(t *control.Turn, targets []*engine.Target, options dialog.DialOptions, with *calls) {
+	if !t.Room(len(targets)) {
+		t.Refuse(control.Full, "")
+		return
+	}
 	name, err := t.Name(with.ID)
 	if err != nil {
 		t.Refuse(control.BadOption, err.Error())

@@ -12,6 +12,7 @@ import (
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/b2b/control"
 )
 
 var errReplaces = errors.New("the INVITE has Replaces, and can take no leg's place")
@@ -85,4 +86,36 @@ func (m *B2B) dialInPlace(home *lane.Lane, from *dialog.Leg, targets []*engine.T
 		})
 	})
 	return nil
+}
+
+// orderInPlace has an order go on with the name of the dialog of a leg of the session's, which may
+// be on another lane.
+func (m *B2B) orderInPlace(t *control.Turn, id string, then func(dialog string)) {
+	id = t.Whole(id)
+	there := m.laneOf(id)
+	if there == nil {
+		t.Refuse(control.NoLeg, "option replaces")
+		return
+	}
+	t.Hold()
+	on(t.Lane, there, func() {
+		name, code := "", control.NoLeg
+		switch x := m.known[there.ID()][id]; {
+		case x == nil:
+		case !t.Mastered(x.l):
+			code = control.NotMaster
+		default: // not answered, if there is none
+			name, code = x.l.Dialog(), control.BadState
+		}
+		on(there, t.Lane, func() {
+			switch {
+			case name == "":
+				t.Refuse(code, "option replaces")
+			case !t.Mastered(t.Leg): // the session was ended meanwhile
+				t.Refuse(control.NotMaster, "")
+			default:
+				then(name)
+			}
+		})
+	})
 }

@@ -40,8 +40,7 @@ type stage struct {
 	wire    *sim.Wire
 	modules []luabind.Opener
 	outside *nobody
-	origin  time.Time // the time of day when it began
-	loads   []string  // what was asked outside while no request was played
+	loads   []string // what was asked outside while no request was played
 
 	// Of the request that is played; nil: none is. It changes while nothing runs in the world.
 	now *play
@@ -68,16 +67,19 @@ const (
 	settled      = 20 * time.Millisecond
 	goodbye      = 5 * time.Second
 	mostHappened = 2000
+	// longestGap bounds the time between two requests that timers see: the clock of a server may have
+	// jumped by years.
+	longestGap = 24 * time.Hour
 )
 
 // newStage starts a script. The error is for its author.
 func newStage(o *Options, m *Material, code Code) (s *stage, err error) {
 	s = &stage{opts: o, world: sim.New(o.Seed | 1)}
-	s.origin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	if len(m.Requests) > 0 {
-		s.origin = m.Requests[0].At.Local()
+		began = m.Requests[0].At.Local()
 	}
-	s.world.SetWall(s.origin)
+	s.world.SetWall(began)
 	s.world.Others(s.others)
 	s.outside = &nobody{now: s.world.Wall, note: s.note}
 	err = s.start(m, code)
@@ -205,8 +207,11 @@ func (s *stage) play(r *Request) (d Decision, err error) {
 		return d, errUnplayable
 	}
 	// At the time at which it came, or as soon as what came before is over
-	if late := s.world.Wall().Sub(s.origin); r.At.Sub(s.origin) > late {
-		s.world.Run(r.At.Sub(s.origin) - late)
+	if gap := r.At.Sub(s.world.Wall()); gap > 0 {
+		s.world.RunUntil(min(gap, longestGap), func() bool { return s.opts.context.Err() != nil })
+		if gap > longestGap {
+			s.world.SetWall(r.At.Local())
+		}
 	}
 	s.now = x
 	defer func() { s.now = nil }()

@@ -110,6 +110,34 @@ func TestMemoryOfASession(t *testing.T) {
 	}
 }
 
+// A leg that an order makes when its session is over is nobody's, and ends.
+func TestLegOfASessionThatIsOver(t *testing.T) {
+	h, w := newHub(t)
+	var late func()
+	var made *dialog.Leg
+	h.Handle(OrderOf(Order{Name: "late", Where: OnLane}, none{}, nil, func(t *Turn, _ *none) {
+		late = func() {
+			_ = h.o.Agent.Dial(t.Lane, nil, []*engine.Target{{URI: "sip:x@10.0.9.9:5060"}}, dialog.DialOptions{Begun: func(l *dialog.Leg, _ *engine.Target) {
+				made = l
+				t.Own(l)
+			}}, func(*dialog.Leg, *engine.Response) {})
+		}
+	}))
+	says(w, h.Connect(Asker{Acts: func() bool { return true }}), `{"do":"hello","ref":"1"}`, `{"do":"late","ref":"2"}`)
+	for c := range h.conns {
+		says(w, c, `{"do":"bye","ref":"3"}`)
+	}
+	h.eng.Load().Lanes()[0].Post(lane.Func(func(*lane.Lane) { late() }))
+	w.Run(time.Second)
+	if made == nil || made.State() != dialog.Ended || made.Why() == "" || len(h.places[0].grips) != 0 || len(h.places[0].watching) != 0 {
+		t.Errorf("the leg: %s %s", made.State(), made.Why())
+	}
+	w.Run(time.Hour)
+	if n := h.o.Agent.Calls(); n != 0 {
+		t.Errorf("%d legs are left", n)
+	}
+}
+
 // Names in a hello are bounded.
 func TestLongHello(t *testing.T) {
 	h, w := newHub(t)

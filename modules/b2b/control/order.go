@@ -113,9 +113,9 @@ func (t *Turn) Hold() {
 }
 
 // Own makes the session the master of a leg that the order has made. One that may no longer give
-// orders gets none.
+// orders, or is over, gets none.
 func (t *Turn) Own(l *dialog.Leg) {
-	if t.hub.grip(l).take(t.session); t.session.demoted.Load() {
+	if t.hub.grip(l).take(t.session); t.session.demoted.Load() || t.session.gone.Load() {
 		t.session.unsettled()
 	}
 }
@@ -131,6 +131,16 @@ func (t *Turn) Name(id string) (string, error) {
 	}
 	return id, nil
 }
+
+// Whole is the id of another leg that an order names, on whatever lane it is, as everybody knows
+// it. Mastered says on that lane whether the session may order it about.
+func (t *Turn) Whole(id string) string { return t.full(id) }
+
+// Mastered reports whether the session is the master of a leg, whose lane's token is held.
+func (t *Turn) Mastered(l *dialog.Leg) bool { return t.hub.place(l).master(l) == t.session }
+
+// Room reports whether the session may be the master of so many more legs.
+func (t *Turn) Room(legs int) bool { return t.session.legs.Load()+int64(legs) <= t.hub.most.legs }
 
 // full is the whole id of what a client calls a leg: its operator's own, if there is one.
 func (t *Turn) full(id string) string {
