@@ -86,6 +86,7 @@ type session struct {
 	armed                        string // onFailure when it was relayed, until it failed
 	newtran, relayed, replied    bool
 	suspended                    bool        // t_suspend was called
+	awaited                      bool        // and its end ends the wait
 	tid                          transaction // zero until it is asked for
 	user                         string      // who has proved to have sent it
 	realm                        string

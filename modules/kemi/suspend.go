@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/kemi/pv"
 )
@@ -78,12 +79,29 @@ func (s *suspensions) forget(id string) {
 	delete(s.waiting, id)
 }
 
+// waiter ends the wait of a request with it, whatever becomes of its handler. It is a witness of
+// the request, and a bystander.
+type waiter struct {
+	s  *suspensions
+	id string
+}
+
+func (w *waiter) Sending(*engine.Branch)        {}
+func (w *waiter) Answering(*engine.Answer) bool { return true }
+func (w *waiter) Ended(int)                     { w.s.forget(w.id) }
+func (w *waiter) Bystands() bool                { return true }
+func (w *waiter) Passed()                       { w.s.forget(w.id) }
+
 func suspendRows() []Row {
 	return []Row{
 		{Name: "tmx.t_suspend", Result: "int", Does: "has the request wait, when ksr_request_route ends, for t_continue; for 30 s, or what t_set_fr says, at most: then it is answered 408",
 			Differs: "in a failure function it returns -1: functions wait by themselves", call: func(k *call) int {
 				if k.f.kind != inRequest || k.over() || k.s.suspended || !k.sh.module.shared.suspended.begin(k.s.transaction().text()) {
 					return k.num(-1)
+				}
+				if !k.s.awaited {
+					k.s.awaited = true
+					k.s.req.Witness(&waiter{&k.sh.module.shared.suspended, k.s.transaction().text()})
 				}
 				k.s.suspended, k.s.newtran = true, true
 				return k.num(1)
