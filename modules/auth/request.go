@@ -17,7 +17,8 @@ type Want struct {
 	Realm string `lua:"realm" doc:"instead of the configured one"` // "" for the policy's
 	// Code is 401 or 407; 0 is 401 for a REGISTER, otherwise 407 (RFC 3261 §22.2, §22.3).
 	Code int `lua:"code" doc:"401 or 407; default 401 for REGISTER, otherwise 407"`
-	// Password and HA1 (RFC 7616 §3.4.2) are the user's, whoever that is, in place of what Users have.
+	// Password and HA1 (RFC 7616 §3.4.2) are the user's, whoever that is, in place of what Users
+	// have.
 	Password string `lua:"password" doc:"that of the user, whoever it is, in place of what users has"`
 	HA1      string `lua:"ha1" doc:"the hash of user:realm:password, in place of it"`
 	// AnyIdentity: do not compare user and identity.
