@@ -216,6 +216,33 @@ function b2b_leg:refer(to, options) end
 ---@return string|nil err why it failed
 function b2b_leg:send(request) end
 
+---Waits until the party has pressed a key, or sent a request. Keys are those that come by INFO
+---(application/dtmf-relay, application/dtmf); those in the media are known to rtpengine alone: see its
+---event rtpengine.dtmf. Up to 32 keys of a party that talks to nobody are kept for a script that does
+---something else meanwhile. What a bridge passes is passed, and heard as well. INFO is answered 200 by
+---the leg itself; MESSAGE too while a script waits for it, and 405 at other times. Returns string or
+---nil: "dtmf", or the method; nil if nothing came. Then string: the key, one of 0-9 * # A-D and ! for
+---a hook flash; the body of a request; or, behind nil, "timeout", "ended", or "busy": another script
+---waits. Then string or nil: the Content-Type of the request. Raises for anything else to wait for.
+---Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---a:answer("v=0\r\no=- 1 1 IN IP4 192.0.2.20\r\ns=-\r\nc=IN IP4 192.0.2.20\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n")
+---local pin = ""
+---while #pin < 4 do
+---  local what, key = a:wait("dtmf", { timeout = 10 })
+---  if not what then return a:hang_up() end
+---  pin = pin .. key
+---end
+---```
+---@param kinds any[] "dtmf", "INFO", "MESSAGE": one, or a list
+---@param options? b2b.leg.wait.options optional
+---@return string|nil what "dtmf", or the method; nil if nothing came
+---@return string value the key, one of 0-9 * # A-D and ! for a hook flash; the body of a request; or, behind nil, "timeout", "ended", or "busy": another script waits
+---@return string|nil type the Content-Type of the request
+function b2b_leg:wait(kinds, options) end
+
 ---Has the party wait, on hold, until somebody takes it by the key: b2b.take. Its bridge ends (nil,
 ---"parted"), and its peer stays its owner's. The handler no longer owns it; it ends when the party
 ---leaves, or after timeout. nil, "busy" if somebody waits with that key. Only in handlers. Waits.
@@ -370,6 +397,9 @@ function b2b.list() end
 ---@field headers? table {Name = text | list}
 ---@field body? string its body
 ---@field type? string the Content-Type of body; default: text/plain
+
+---@class b2b.leg.wait.options
+---@field timeout? number seconds until it gives up
 
 ---@class b2b.leg.park.options
 ---@field timeout? number seconds after which a leg that nobody has picked up is ended

@@ -31,6 +31,8 @@ type rare struct {
 	upBefore []byte // the description that holds if it is refused
 	upOut    bool   // ours that has none
 
+	ear *ear // what its owner hears of the party
+
 	followers []Follower // who follow it, one of a type
 
 	extras       []*extra // dialogs of other user agents
@@ -89,6 +91,9 @@ func (l *Leg) endRare() {
 		_ = in.Answer(487, "", l.tag, nil)
 	}
 	l.goes(nil)
+	if x.ear != nil {
+		x.ear.tell(Heard{}, l.why)
+	}
 	if x.ask != nil {
 		res := l.refusal
 		if res == nil {

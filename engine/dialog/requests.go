@@ -65,7 +65,7 @@ func (l *Leg) serve(in *engine.Incoming, r *engine.Request, m *message.Message) 
 	case message.MethodOptions:
 		_ = in.Answer(200, "", l.tag, l.answerOptions(nil))
 	case message.MethodInfo, message.MethodMessage:
-		l.pass(in, r, m)
+		l.aside(in, r, m)
 	case message.MethodPrack:
 		l.pracked(in, m)
 	case message.MethodUpdate:
@@ -170,13 +170,21 @@ func (l *Leg) alone(sdp []byte) {
 	l.accept(still(l.said))
 }
 
-// pass passes a request that has nothing to do with the session to the peer, and its answer back.
-func (l *Leg) pass(in *engine.Incoming, r *engine.Request, m *message.Message) {
+// aside takes a request that has nothing to do with the session: it is passed to the peer, and heard
+// by who listens.
+func (l *Leg) aside(in *engine.Incoming, r *engine.Request, m *message.Message) {
+	h, wanted := l.listens(m, r.Method().String())
+	l.pass(in, r, m, wanted)
+	l.hear(h, wanted)
+}
+
+// pass passes a request to the peer, and its answer back; wanted: somebody else takes it.
+func (l *Leg) pass(in *engine.Incoming, r *engine.Request, m *message.Message, wanted bool) {
 	peer := l.Peer()
 	method := r.Method().String()
 	if peer == nil || peer.s.phase != up || !l.bridge.passes(method) {
 		code := 200
-		if r.Method() != message.MethodInfo {
+		if r.Method() != message.MethodInfo && !wanted {
 			code = 405
 		}
 		_ = in.Answer(code, "", l.tag, &engine.ReplyOptions{Headers: []engine.HeaderEdit{{Name: "Allow", Values: []string{allowed}}}})

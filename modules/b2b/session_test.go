@@ -82,3 +82,41 @@ func TestSessionTimer(t *testing.T) {
 		}
 	})
 }
+
+// A script reads a number that is keyed in, and a message; it is told that nothing came, and that
+// the party has left.
+func TestWait(t *testing.T) {
+	w := newWorld(t, route+`
+  a:answer('v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n')
+  sip.sleep(3)
+  local pin = ""
+  while true do
+    local what, key = a:wait("dtmf", { timeout = 5 })
+    if key == "#" or not what then break end
+    pin = pin .. key
+  end
+  sip.log.warn("pin %s", pin)
+  sip.log.warn("message %s %s %s", a:wait({ "dtmf", "MESSAGE" }))
+  sip.log.warn("late %s %s", a:wait("INFO", { timeout = 2 }))
+  sip.log.warn("wrong %s %s", pcall(function() a:wait("BYE") end))
+  sip.log.warn("none %s %s", pcall(function() a:wait({}) end))
+  sip.log.warn("left %s %s", a:wait("INFO"))
+  sip.log.warn("over %s %s", a:wait("INFO"))
+  end`)
+	o := w.calls()
+	w.Answered(o, 200)
+	for _, key := range []string{"1", "2", "*", "0"} {
+		w.Answered(o.Dialog().Send(phone.Spec{Method: "INFO", Body: []byte(key), ContentType: "application/dtmf"}), 200)
+	}
+	w.Run(4 * time.Second)
+	w.Answered(o.Dialog().Send(phone.Spec{Method: "INFO", Body: []byte("Signal=#\r\n"), ContentType: "application/dtmf-relay"}), 200)
+	w.Answered(o.Dialog().Send(phone.Spec{Method: "MESSAGE", Body: []byte("hello"), ContentType: "text/plain"}), 200)
+	w.Run(3 * time.Second)
+	w.Answered(o.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+	w.over()
+	for _, want := range []string{"pin 12*0", "message MESSAGE hello text/plain", "late nil timeout", `not for BYE`, "wait for something", "left nil ended", "over nil ended"} {
+		if !strings.Contains(w.Log(), want) {
+			t.Errorf("the log has no %q:\n%s", want, w.Log())
+		}
+	}
+}
