@@ -33,6 +33,8 @@ func main() {
 	flag.IntVar(&b.rate, "rate", 2000, "calls a second")
 	flag.IntVar(&b.seconds, "seconds", 5, "length of one load")
 	flag.IntVar(&b.rounds, "rounds", 3, "loads of each server; the median counts")
+	flag.BoolVar(&b.turns, "turns", false, "all servers run at once and are loaded by turns, for small differences on a machine whose speed changes")
+	flag.IntVar(&b.warm, "warm", 0, "seconds of load before the first one that counts")
 	flag.DurationVar(&b.rest, "rest", 0, "memory is measured this long after the load")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "sipbench")
@@ -54,7 +56,7 @@ type contender struct {
 	load []string // more arguments of the load
 	ours bool     // it has an admin port
 
-	beside string // whom it is compared with; "" for kamailio-lua
+	beside string // its peer, whom it is compared with; "" for kamailio-lua
 }
 
 // forkLoad has nine more contacts for each user, which don't answer. Kamailio's lookup takes all of
@@ -88,13 +90,13 @@ func (b *bench) contenders() (list []contender, err error) {
 	}})
 	return append(list,
 		contender{name: "ours", args: b.ours("bench/route.lua"), ours: true},
-		contender{name: "ours-no-ring", args: b.ours("bench/route.lua", "--ring", "0"), ours: true},
+		contender{name: "ours-no-ring", args: b.ours("bench/route.lua", "--ring", "0"), ours: true, beside: "ours"},
 		contender{name: "ours-forward", args: b.ours("bench/forward.lua"), ours: true},
 		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}, ours: true},
 		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: forkLoad, ours: true, beside: "kamailio-fork10"},
 		contender{name: "ours-carrier", args: b.oursCarrier, load: carrierLoad, ours: true, beside: "kamailio-carrier"},
 		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true},
-		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true}), nil
+		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true, beside: "ours"}), nil
 }
 
 // ours is this project's server with a script, and further flags.
@@ -142,19 +144,32 @@ func (b *bench) run(only string) error {
 	if err != nil {
 		return err
 	}
+	if only != "" {
+		list = slices.DeleteFunc(list, func(c contender) bool { return !slices.Contains(strings.Split(only, ","), c.name) })
+	}
+	measure := b.measure
+	if b.turns {
+		up := map[string]*running{}
+		for _, c := range list {
+			s, err := b.start(c)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			defer s.stop()
+			up[c.name] = s
+		}
+		measure = func(c contender) (row, error) { return up[c.name].turn() }
+	}
 	rows := map[string][]row{}
 	for range b.rounds {
 		for _, c := range list {
-			if only != "" && !slices.Contains(strings.Split(only, ","), c.name) {
-				continue
-			}
-			r, err := b.measure(c)
+			r, err := measure(c)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
 			fmt.Printf("%-21s %7.1f µs/call  ok %d refused %d failed %d resent %d  %5.1f kB/call  p50 %.2f p99 %.2f p99.9 %.2f ms\n",
 				c.name, r.cpu, r.Completed, r.Refused, r.Failed, r.Resent, r.kept, r.P50, r.P99, r.P999)
-			if c.ours {
+			if c.ours && !b.turns {
 				fmt.Printf("%-21s %7.0f cycles of the collector, pauses p99 %.0f at most %.0f µs\n", "", r.cycles, r.pauseP99, r.pauseMost)
 			}
 			rows[c.name] = append(rows[c.name], r)
@@ -164,28 +179,30 @@ func (b *bench) run(only string) error {
 	return nil
 }
 
-// table prints medians, of the longest pause the longest, and ratios to the floor and to Kamailio
-// with Lua.
+// table prints medians, of the longest pause the longest; a ratio is the median of those of the
+// rounds, whose loads follow each other.
 func (b *bench) table(list []contender, rows map[string][]row) {
 	med := func(name string, f func(row) float64) float64 {
 		var v []float64
 		for _, r := range rows[name] {
 			v = append(v, f(r))
 		}
-		if len(v) == 0 {
-			return 0
-		}
-		slices.Sort(v)
-		return v[len(v)/2]
+		return median(v)
 	}
 	cpu := func(r row) float64 { return r.cpu }
 	ratio := func(name, to string) string {
-		if d := med(to, cpu); d > 0 {
-			return fmt.Sprintf("%.2f", med(name, cpu)/d)
+		var v []float64
+		for i, r := range rows[name] {
+			if i < len(rows[to]) {
+				v = append(v, r.cpu/rows[to][i].cpu)
+			}
 		}
-		return "–"
+		if v == nil {
+			return "–"
+		}
+		return fmt.Sprintf("%.3f", median(v))
 	}
-	fmt.Printf("\n%d calls/s for %d s, %d rounds, medians\n\n| server | µs CPU/call | × floor | × Kamailio Lua | kB/call | p50 ms | p99 ms | p99.9 ms | GC pause p99 µs | max µs | GC cycles |\n|---|---|---|---|---|---|---|---|---|---|---|\n", b.rate, b.seconds, b.rounds)
+	fmt.Printf("\n%d calls/s for %d s, %d rounds, medians\n\n| server | µs CPU/call | × floor | × its peer | kB/call | p50 ms | p99 ms | p99.9 ms | GC pause p99 µs | max µs | GC cycles |\n|---|---|---|---|---|---|---|---|---|---|---|\n", b.rate, b.seconds, b.rounds)
 	for _, c := range list {
 		if len(rows[c.name]) == 0 {
 			continue
@@ -201,4 +218,12 @@ func (b *bench) table(list []contender, rows map[string][]row) {
 		fmt.Printf("| %s | %.1f | %s | %s | %.1f | %.2f | %.2f | %.2f | %s |\n", c.name, med(c.name, cpu), ratio(c.name, "floor"), ratio(c.name, cmp.Or(c.beside, "kamailio-lua")),
 			med(c.name, func(r row) float64 { return r.kept }), med(c.name, func(r row) float64 { return r.P50 }), med(c.name, func(r row) float64 { return r.P99 }), med(c.name, func(r row) float64 { return r.P999 }), collector)
 	}
+}
+
+// median is 0 of nothing.
+func median(v []float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	return slices.Sorted(slices.Values(v))[len(v)/2]
 }

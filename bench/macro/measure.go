@@ -15,13 +15,16 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // bench is what one run is told.
 type bench struct {
-	dir                   string
-	rate, seconds, rounds int
-	rest                  time.Duration
+	dir                         string
+	rate, seconds, rounds, warm int
+	rest                        time.Duration
+	turns                       bool
 }
 
 // row is one load of one server.
@@ -38,62 +41,98 @@ type row struct {
 	cycles, pauseP99, pauseMost float64
 }
 
-// measure starts a server, loads it and ends it.
-func (b *bench) measure(c contender) (r row, err error) {
-	addr, err := freeAddr()
-	if err != nil {
-		return r, err
+// running is a server that was started, and those who load it.
+type running struct {
+	b      *bench
+	c      contender
+	cmd    *exec.Cmd
+	addr   string
+	callee string
+	admin  string // of ours
+	log    *os.File
+}
+
+// start starts a server and waits until it answers.
+func (b *bench) start(c contender) (s *running, err error) {
+	s = &running{b: b, c: c}
+	if s.addr, err = freeAddr(); err != nil {
+		return nil, err
 	}
-	callee := addr
-	for callee == addr { // all loads of one server have their users there, or calls would fork
-		if callee, err = freeAddr(); err != nil {
-			return r, err
+	s.callee = s.addr
+	for s.callee == s.addr { // all loads of one server have their users there, or calls would fork
+		if s.callee, err = freeAddr(); err != nil {
+			return nil, err
 		}
 	}
-	args, err := c.args(addr, callee)
+	args, err := c.args(s.addr, s.callee)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	logFile, err := os.Create(filepath.Join(b.dir, "server.log"))
-	if err != nil {
-		return r, err
+	if s.log, err = os.CreateTemp(b.dir, "server*.log"); err != nil {
+		return nil, err
 	}
-	defer logFile.Close()
-	srv := exec.Command("taskset", append([]string{"-c", "0"}, args...)...)
-	srv.Stdout, srv.Stderr = logFile, logFile
-	srv.Env = append(os.Environ(), "SIPSCRIPT_ADMIN="+c.admin(), "SIPSCRIPT_DRAIN=0s")
-	srv.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := srv.Start(); err != nil {
-		return r, err
+	s.cmd = exec.Command("taskset", append([]string{"-c", "0"}, args...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.Env = append(os.Environ(), "SIPSCRIPT_ADMIN="+c.admin(), "SIPSCRIPT_DRAIN=0s")
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.cmd.Start(); err != nil {
+		s.log.Close()
+		return nil, err
 	}
-	defer func() {
-		_ = syscall.Kill(-srv.Process.Pid, syscall.SIGTERM)
-		_ = srv.Wait()
-	}()
-	load := func(more ...string) ([]byte, error) {
-		cmd := exec.Command("taskset", append([]string{"-c", "1", filepath.Join(b.dir, "load"), "-server", addr, "-callee", callee, "-rate", strconv.Itoa(b.rate), "-seconds", strconv.Itoa(b.seconds)}, slices.Concat(c.load, more)...)...)
-		cmd.Stderr = logFile
-		return cmd.Output()
+	if err := b.await(func() error { _, err := s.load("-register-only", "-users", "1"); return err }); err != nil {
+		s.stop()
+		return nil, s.failed("it does not answer", err)
 	}
-	if err := b.await(func() error { _, err := load("-register-only", "-users", "1"); return err }); err != nil {
-		text, _ := os.ReadFile(logFile.Name())
-		return r, fmt.Errorf("it does not answer: %w\n%s", err, text)
-	}
-	var before, after pauses
-	admin := ""
 	if c.ours {
-		if admin, err = adminOf(logFile.Name()); err != nil {
-			return r, err
+		if s.admin, err = adminOf(s.log.Name()); err != nil {
+			s.stop()
+			return nil, err
 		}
-		if before, err = pausesOf(admin); err != nil {
+	}
+	if b.warm > 0 {
+		if _, err := s.load("-seconds", strconv.Itoa(b.warm)); err != nil {
+			s.stop()
+			return nil, s.failed("load", err)
+		}
+	}
+	return s, nil
+}
+
+func (s *running) failed(what string, err error) error {
+	text, _ := os.ReadFile(s.log.Name())
+	return fmt.Errorf("%s: %w\n%s", what, err, text)
+}
+
+func (s *running) stop() {
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM)
+	_ = s.cmd.Wait()
+	s.log.Close()
+}
+
+// load calls through the server, and returns what the load prints.
+func (s *running) load(more ...string) ([]byte, error) {
+	args := []string{"-c", "1", filepath.Join(s.b.dir, "load"), "-server", s.addr, "-callee", s.callee, "-rate", strconv.Itoa(s.b.rate), "-seconds", strconv.Itoa(s.b.seconds)}
+	if s.b.turns { // many short loads: their registrations are not to count
+		args = append(args, "-users", "50")
+	}
+	cmd := exec.Command("taskset", slices.Concat(args, s.c.load, more)...)
+	cmd.Stderr = s.log
+	return cmd.Output()
+}
+
+// turn loads the server once.
+func (s *running) turn() (r row, err error) {
+	var before, after pauses
+	if s.c.ours {
+		if before, err = pausesOf(s.admin); err != nil {
 			return r, err
 		}
 	}
-	used, kept := cpuOf(srv.Process.Pid), memoryOf(srv.Process.Pid)
-	out, err := load()
+	pid := s.cmd.Process.Pid
+	used, kept := cpuOf(pid), memoryOf(pid)
+	out, err := s.load()
 	if err != nil {
-		text, _ := os.ReadFile(logFile.Name())
-		return r, fmt.Errorf("load: %w\n%s", err, text)
+		return r, s.failed("load", err)
 	}
 	if err := json.Unmarshal(out, &r); err != nil {
 		return r, err
@@ -101,17 +140,27 @@ func (b *bench) measure(c contender) (r row, err error) {
 	if r.Completed == 0 {
 		return r, errors.New("no call was completed")
 	}
-	r.cpu = (cpuOf(srv.Process.Pid) - used) * 1e6 / float64(r.Completed)
-	if c.ours {
-		if after, err = pausesOf(admin); err != nil {
+	r.cpu = (cpuOf(pid) - used) * 1e6 / float64(r.Completed)
+	if s.c.ours {
+		if after, err = pausesOf(s.admin); err != nil {
 			return r, err
 		}
 		after = after.since(before)
 		r.cycles, r.pauseP99, r.pauseMost = after.cycles, after.at(.99), after.at(1)
 	}
-	time.Sleep(b.rest)
-	r.kept = max(memoryOf(srv.Process.Pid)-kept, 0) / float64(r.Completed)
+	time.Sleep(s.b.rest)
+	r.kept = max(memoryOf(pid)-kept, 0) / float64(r.Completed)
 	return r, nil
+}
+
+// measure starts a server, loads it and ends it.
+func (b *bench) measure(c contender) (r row, err error) {
+	s, err := b.start(c)
+	if err != nil {
+		return r, err
+	}
+	defer s.stop()
+	return s.turn()
 }
 
 // await tries until it works; the first tries meet a server that is still starting.
@@ -162,13 +211,13 @@ func stat(pid int) []string {
 	return strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
 }
 
-// cpuOf is user and system time in seconds; ticks are hundredths everywhere this runs.
+// cpuOf is user and system time in seconds. A process has a clock of its own
+// (clock_getcpuclockid(3)): the ticks of /proc are too coarse for a short load.
 func cpuOf(root int) (s float64) {
 	for _, pid := range tree(root) {
-		if f := stat(pid); len(f) > 12 {
-			user, _ := strconv.ParseFloat(f[11], 64)
-			system, _ := strconv.ParseFloat(f[12], 64)
-			s += (user + system) / 100
+		var t unix.Timespec
+		if unix.ClockGettime(int32(^pid<<3|2), &t) == nil {
+			s += float64(t.Nano()) / 1e9
 		}
 	}
 	return s

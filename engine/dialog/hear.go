@@ -35,8 +35,8 @@ type ear struct {
 	timer  lane.Timer
 }
 
-// Hear tells done, once and on the lane, what the party sends next of what is wanted: Digit, INFO or
-// MESSAGE; or why there is nothing: WhyAgain when the time is over, another one when the leg has
+// Hear tells done, once and on the lane, what the party sends next of what is wanted: Digit, INFO
+// or MESSAGE; or why there is nothing: WhyAgain when the time is over, another one when the leg has
 // ended. Digits that came before, of a party that talks to nobody, are heard first, the last 32 of
 // them. What a bridge passes is heard as well. ErrBusy: somebody listens.
 func (l *Leg) Hear(wanted []string, timeout time.Duration, done func(h Heard, why string)) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/sipscript/sipscript/engine/sim/phone"
 )
 
-// A party that takes its offer back while that is being relayed takes back nothing else: its peer is
-// being put on hold.
+// A party that takes its offer back while that is being relayed takes back nothing else: its peer
+// is being put on hold.
 func TestRelayTakesBackNoHold(t *testing.T) {
 	x := newRelayed(t, 720, 0)
 	o, _ := x.talks()

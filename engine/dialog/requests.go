@@ -170,8 +170,8 @@ func (l *Leg) alone(sdp []byte) {
 	l.accept(still(l.said))
 }
 
-// aside takes a request that has nothing to do with the session: it is passed to the peer, and heard
-// by who listens.
+// aside takes a request that has nothing to do with the session: it is passed to the peer, and
+// heard by who listens.
 func (l *Leg) aside(in *engine.Incoming, r *engine.Request, m *message.Message) {
 	h, wanted := l.listens(m, r.Method().String())
 	l.pass(in, r, m, wanted)
