@@ -67,8 +67,8 @@ const (
 	settled      = 20 * time.Millisecond
 	goodbye      = 5 * time.Second
 	mostHappened = 2000
-	// longestGap bounds the time between two requests that timers see: the clock of a server may have
-	// jumped by years.
+	// longestGap bounds the time between two requests that timers see: the clock of a server may
+	// have jumped by years.
 	longestGap = 24 * time.Hour
 )
 
