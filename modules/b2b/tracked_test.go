@@ -138,3 +138,58 @@ end`, luabindtest.Modules(m, d)), m: m}
 		t.Errorf("%v, kept: %s; %d calls", err, text, d.Count("all"))
 	}
 }
+
+// The media of a call are those of any two of its legs: when a daemon gives them up the call ends,
+// also when the leg that began it has left.
+func TestTrackedLegsLoseTheirMedia(t *testing.T) {
+	for _, c := range []struct {
+		name, goes string
+		of         func(w *world) *phone.Phone // whose Call-ID the daemon names; nil: nobody's
+		left       int
+	}{
+		{"the caller's", "", func(w *world) *phone.Phone { return w.alice }, 0},
+		{"the callee's", "", func(w *world) *phone.Phone { return w.bob }, 0},
+		{"somebody else's", "", nil, 1},
+		{"the callee goes on to somebody", "b:transfer(carol)", func(w *world) *phone.Phone { return w.bob }, 0},
+		{"and is called by another name", "b:transfer(carol)", func(w *world) *phone.Phone { return w.carol }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, d := counting(t, `
+function route(req)
+  dialog.track(req, { end_without_media = true })
+  local a = b2b.incoming(req)
+  local b = a:dial(bob)
+  a:join(b)
+  sip.sleep(1)
+  `+c.goes+`
+end`)
+			o := w.calls()
+			in := w.Came(w.bob, "INVITE")
+			w.answer(in)
+			w.Answered(o, 200)
+			w.Run(2 * time.Second)
+			w.settle()
+			id := "another"
+			if c.of != nil {
+				if id = o.CallID(); c.of(w) != w.alice {
+					id = string(c.of(w).Inbox()[0].Msg.CallID())
+				}
+			}
+			if d.Count("") != 1 {
+				t.Fatalf("%d calls", d.Count(""))
+			}
+			d.MediaLost(id)
+			w.Run(2 * time.Second)
+			w.settle()
+			if d.Count("") != c.left {
+				t.Errorf("%d calls", d.Count(""))
+			}
+			if c.left > 0 {
+				w.Answered(o.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+				w.Run(time.Second)
+				w.settle()
+			}
+			w.over()
+		})
+	}
+}

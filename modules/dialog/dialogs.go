@@ -213,16 +213,26 @@ func (d *Dialogs) Count(key string) int {
 	return d.limits.Count(key)
 }
 
-// MediaLost says that the media of a Call-ID is gone: calls that want it end.
+// MediaLost says that the media of a Call-ID is gone: calls that want it end. Of calls of this
+// server's own that is the Call-ID of any leg.
 func (d *Dialogs) MediaLost(callID string) {
+	lost := func(c *Call) {
+		c.post(func() {
+			if c.endWithoutMedia {
+				c.end(track.CauseMedia, "")
+			}
+		})
+	}
 	d.table.each(func(c *Call) {
 		if c.t.CallID == callID {
-			c.post(func() {
-				if c.endWithoutMedia {
-					c.end(track.CauseMedia, "")
-				}
-			})
+			lost(c)
 		}
+	})
+	d.legs.Range(func(_, x any) bool {
+		if x := x.(*legs); x.has(callID) && x.c.t.CallID != callID {
+			lost(x.c)
+		}
+		return true
 	})
 }
 

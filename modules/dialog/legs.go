@@ -3,6 +3,9 @@ package dialog
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
+	"sync"
 
 	own "github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/message"
@@ -22,7 +25,8 @@ var errDecided = errors.New("track stands before the request's decision; dialog.
 type legs struct {
 	c     *Call
 	first *own.Leg
-	open  map[*own.Leg]struct{}
+	mu    sync.Mutex
+	open  map[*own.Leg]struct{} // guarded by mu for whoever is not on the lane
 	// What ended the first that ended, and who: what follows is the server's doing
 	by    track.Who
 	cause string
@@ -57,6 +61,18 @@ func (c *Call) ofLegs() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.own
+}
+
+// has reports whether one of the legs that are open has a Call-ID. It may be called anywhere.
+func (x *legs) has(callID string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for l := range x.open {
+		if l.CallID() == callID {
+			return true
+		}
+	}
+	return false
 }
 
 // TrackLeg is Track for the call that a leg is of. The token of the leg's lane is held.
@@ -111,7 +127,9 @@ func (d *Dialogs) OfLeg(l *own.Leg) *Call {
 func (x *legs) Followed(e own.Event) {
 	switch e.Kind {
 	case own.EventBegan:
+		x.mu.Lock()
 		x.open[e.Leg] = struct{}{}
+		x.mu.Unlock()
 		if x.c.State() == track.Ended { // it was hung up
 			e.Leg.EndFor(own.WhyHangUp, "")
 		}
@@ -146,7 +164,9 @@ func (x *legs) answered(l *own.Leg) {
 
 // ended notes the end of a leg, and of the call if it was the last.
 func (x *legs) ended(e own.Event) {
+	x.mu.Lock()
 	delete(x.open, e.Leg)
+	x.mu.Unlock()
 	by, cause := x.whose(e)
 	if x.cause == "" || by != track.Server || e.Leg == x.first && e.Code != 0 {
 		x.by, x.cause = by, cause
@@ -197,6 +217,7 @@ func (x *legs) end(cause, reason string) {
 	for l := range x.open {
 		all = append(all, l)
 	}
+	slices.SortFunc(all, func(a, b *own.Leg) int { return strings.Compare(a.ID(), b.ID()) })
 	for _, l := range all {
 		l.EndFor(why, reason)
 	}
