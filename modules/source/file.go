@@ -34,18 +34,38 @@ func readFile[T any](c *collector[T], path string) (os.FileInfo, error) {
 		return nil, fmt.Errorf("%s has more than %d MB", path, maxFile>>20)
 	}
 	c.place = func(n int) string { return fmt.Sprintf("%s:%d", path, n) }
+	r, err := unmarked(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".csv":
-		err = readCSV(c, f, path)
+		err = readCSV(c, r, path)
 	case ".json":
-		err = readJSON(c, f, path)
+		err = readJSON(c, r, path)
 	default:
-		err = readLines(c, f)
+		err = readLines(c, r)
 	}
 	if err == nil {
 		err = c.err()
 	}
 	return info, err
+}
+
+// byteOrderMark is what spreadsheets and some editors put before UTF-8 (Unicode §23.8).
+const byteOrderMark = "\ufeff"
+
+// unmarked is r without a byte order mark.
+func unmarked(r io.Reader) (io.Reader, error) {
+	var head [len(byteOrderMark)]byte
+	n, err := io.ReadFull(r, head[:])
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	if string(head[:n]) == byteOrderMark {
+		n = 0
+	}
+	return io.MultiReader(bytes.NewReader(head[:n]), r), nil
 }
 
 func readLines[T any](c *collector[T], r io.Reader) error {

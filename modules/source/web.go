@@ -160,7 +160,7 @@ func formatOf(address, contentType string) string {
 // parseWeb reads the entries of a body.
 func parseWeb[T any](c *collector[T], format, name string, body []byte) error {
 	c.place = func(n int) string { return fmt.Sprintf("%s:%d", name, n) }
-	r := bytes.NewReader(body)
+	r := bytes.NewReader(bytes.TrimPrefix(body, []byte(byteOrderMark)))
 	switch format {
 	case "csv":
 		return readCSV(c, r, name)

@@ -73,6 +73,7 @@ func openWeb(t *testing.T, s source.Spec, keep string) (*source.List[[]gateway],
 
 func TestWebFormats(t *testing.T) {
 	for name, row := range map[string]struct{ path, kind, body string }{
+		"a byte order mark":    {"/a.json", "", "\ufeff" + `[{"next_hop": "sip:a", "weight": 2}, "sip:b"]`},
 		"json by its path":     {"/a.json?x=y", "", `[{"next_hop": "sip:a", "weight": 2}, "sip:b"]`},
 		"json by its type":     {"/a", "application/json; charset=utf-8", `[{"next_hop": "sip:a", "weight": 2}, "sip:b"]`},
 		"json of another type": {"/a", "application/vnd.gateways+json", `[{"next_hop": "sip:a", "weight": 2}, "sip:b"]`},
