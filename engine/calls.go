@@ -53,7 +53,8 @@ func (c *calls) note(r *Request) {
 // drain doesn't wait for it, and a Reporter hears of its end. from is the caller's From, toTag the
 // callee's tag. It is called on the lane of the Call-ID.
 func (e *Engine) CallOver(callID, from, toTag string) {
-	u := e.units[e.laneIndex([]byte(callID))]
+	a, _ := message.ParseAddress([]byte(from))
+	u := e.units[e.dialogIndex([]byte(callID), a.Tag(), []byte(toTag))]
 	u.core.EndCall(callID, from, toTag)
 	key := maphash.String(e.seed, callID)
 	if u.calls != nil {

@@ -58,7 +58,7 @@ func (i *inbox) Receive(in *transport.Inbound) {
 	if err != nil { // it goes to the lane of its call all the same
 		p.from.Veil = e.veil.RevealCallID(&p.msg)
 	}
-	l := e.laneOf(p.msg.CallID())
+	l := e.laneFor(&p.msg)
 	if err == nil {
 		if to := e.replaces(&p.msg); to != nil && to != l {
 			l, p.settle = to, true
@@ -104,6 +104,23 @@ func (p *packet) refuse(err error) bool {
 // laneOf is the lane of a Call-ID: a keyed hash, so that nobody can target one lane.
 func (e *Engine) laneOf(callID []byte) *lane.Lane { return e.lanes[e.laneIndex(callID)] }
 
+// laneFor is the lane of a message that came.
+func (e *Engine) laneFor(m *message.Message) *lane.Lane {
+	return e.lanes[e.dialogIndex(m.CallID(), m.FromTag(), m.ToTag())]
+}
+
+// dialogIndex is laneIndex for a dialog with these tags: somebody else may have one with its
+// Call-ID.
+func (e *Engine) dialogIndex(callID, from, to []byte) int {
+	if len(e.lanes) == 1 {
+		return 0
+	}
+	if i, ok := e.homes.findFor(callID, from, to); ok {
+		return i
+	}
+	return e.hashed(callID)
+}
+
 func (e *Engine) laneIndex(callID []byte) int {
 	if len(e.lanes) == 1 {
 		return 0
@@ -111,6 +128,11 @@ func (e *Engine) laneIndex(callID []byte) int {
 	if i, ok := e.homes.find(callID); ok {
 		return i
 	}
+	return e.hashed(callID)
+}
+
+// hashed is the index of the lane that a Call-ID has unless it was given to another.
+func (e *Engine) hashed(callID []byte) int {
 	return int(maphash.Bytes(e.seed, callID) % uint64(len(e.lanes)))
 }
 
@@ -124,7 +146,7 @@ func (p *packet) Do(l *lane.Lane) {
 
 func (p *packet) work(l *lane.Lane) {
 	if p.settle && !p.settles(l) {
-		if own := p.e.laneOf(p.msg.CallID()); own != l {
+		if own := p.e.laneFor(&p.msg); own != l {
 			if !own.Post(p.Keep()) {
 				p.e.refused.Add(1)
 				p.e.dropped("overload", p.from.Kind, p.from.Source, nil)

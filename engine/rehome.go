@@ -34,6 +34,7 @@ type homes struct {
 
 type otherHome struct {
 	index int
+	tag   string    // of who has sent the INVITE: others may know the Call-ID, and have their calls
 	keeps int       // who keeps it
 	until lane.Time // if nobody does
 }
@@ -52,8 +53,27 @@ func (h *homes) find(callID []byte) (index int, ok bool) {
 	return x.index, true
 }
 
-// settle gives a Call-ID to a lane. It reports false if there is no room.
-func (h *homes) settle(callID string, l *lane.Lane) bool {
+// findFor is find for a dialog with these tags: of who has sent the INVITE, or for it.
+func (h *homes) findFor(callID, from, to []byte) (index int, ok bool) {
+	if h.n.Load() == 0 {
+		return 0, false
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	x := h.of[string(callID)]
+	if x == nil || x.tag != string(from) && x.tag != string(to) {
+		return 0, false
+	}
+	return x.index, true
+}
+
+// settle gives the Call-ID of an INVITE to a lane, for its sender. It reports false if there is no
+// room, or another has it.
+func (h *homes) settle(m *message.Message, l *lane.Lane) bool {
+	callID, tag := string(m.CallID()), string(m.FromTag())
+	if tag == "" {
+		return false
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.of == nil {
@@ -61,15 +81,22 @@ func (h *homes) settle(callID string, l *lane.Lane) bool {
 	}
 	now := l.Now()
 	for id, x := range h.of {
-		if x.keeps == 0 && now >= x.until {
+		if x.keeps <= 0 && now >= x.until { // less than 0: of a call that was there before
 			delete(h.of, id)
 		}
 	}
 	if h.of[callID] == nil && len(h.of) < mostHomes {
-		h.of[callID] = &otherHome{index: l.ID(), until: now.Add(homeTime)}
+		h.of[callID] = &otherHome{index: l.ID(), tag: tag, until: now.Add(homeTime)}
 	}
 	h.n.Store(int32(len(h.of)))
-	return h.of[callID] != nil
+	x := h.of[callID]
+	if x == nil || x.index != l.ID() {
+		return false
+	}
+	if x.tag != tag && x.keeps <= 0 { // who was challenged may come back with another
+		x.tag = tag
+	}
+	return x.tag == tag
 }
 
 // KeepHome has a Call-ID stay on the lane that it was brought to (see [Settler]), until LeaveHome.
@@ -117,7 +144,7 @@ func (p *packet) settles(l *lane.Lane) bool {
 	value := string(p.msg.HeaderName("Replaces"))
 	for _, s := range p.e.settlers {
 		if s.Settles(l, value) {
-			return p.e.homes.settle(string(p.msg.CallID()), l)
+			return p.e.homes.settle(&p.msg, l)
 		}
 	}
 	return false

@@ -121,7 +121,16 @@ func (e *Engine) outgoing(s *SendSpec, inDialog bool) (*outgoing, *unit, error) 
 		o.target = &Target{URI: s.URI}
 	}
 	o.text = text
-	return o, e.units[e.laneIndex([]byte(callID))], nil
+	return o, e.unitOf(text, callID), nil
+}
+
+// unitOf is that of the lane of a request of ours, whose responses come there.
+func (e *Engine) unitOf(text []byte, callID string) *unit {
+	var m message.Message
+	if e.homes.n.Load() == 0 || m.Parse(text, &e.config.Limits) != nil {
+		return e.units[e.laneIndex([]byte(callID))]
+	}
+	return e.units[e.laneFor(&m).ID()]
 }
 
 // compose writes the request.

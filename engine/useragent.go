@@ -154,7 +154,7 @@ func (i *Invitation) Cancel(headers ...HeaderEdit) {
 		}
 		o.client.Cancel(proxy.AppendLines(nil, headers))
 	case !o.ended:
-		o.unit = o.e.units[o.e.laneIndex(i.callID())]
+		o.unit = o.e.unitOf(o.text, string(i.callID()))
 		o.end(nil, ErrRequestOver)
 	}
 }

@@ -73,3 +73,9 @@ func (r *Request) Hidden() *HideOptions { return r.ctx.Hidden() }
 
 // LaneOf is the lane of a Call-ID.
 func (e *Engine) LaneOf(callID string) *lane.Lane { return e.laneOf([]byte(callID)) }
+
+// LaneOfDialog is the lane of a dialog, by the tags of both sides: somebody else's call with the
+// same Call-ID may be on another.
+func (e *Engine) LaneOfDialog(callID, from, to string) *lane.Lane {
+	return e.lanes[e.dialogIndex([]byte(callID), []byte(from), []byte(to))]
+}

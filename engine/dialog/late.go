@@ -43,7 +43,7 @@ func (a *Agent) stray(m *message.Message, _ netip.AddrPort) bool {
 	if err != nil || cs.Method != message.MethodInvite || m.Status()/100 != 2 {
 		return false
 	}
-	id := a.eng.LaneOf(string(m.CallID())).ID()
+	id := a.eng.LaneOfDialog(string(m.CallID()), string(m.FromTag()), string(m.ToTag())).ID()
 	if x := a.late[id][string(m.FromTag())]; x != nil && x.leg.callID == string(m.CallID()) && x.i.CSeq() == cs.Number {
 		x.leg.another(x.i, m)
 		return true

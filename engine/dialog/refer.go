@@ -54,7 +54,7 @@ func (l *Leg) referred(in *engine.Incoming, m *message.Message) {
 		_ = in.Answer(603, "", l.tag, nil)
 	default:
 		l.more().refer = r
-		l.agent.describe(l.lane, r.named, func(k described) {
+		l.agent.describe(l, r.named, func(k described) {
 			if r.over { // its sender has left meanwhile
 				return
 			}

@@ -233,7 +233,7 @@ func (r *Referral) Pass() error {
 	to, headers := r.To, r.headers
 	if k := r.far; k.far.callID != "" {
 		headers = withReplaces(headers, k.far)
-		if to == k.contact { // our Contact is nothing to call
+		if contact := k.contact; to == contact || contact == "" && to == r.Leg.contactAs(k.user) { // our Contact is nothing to call
 			to = k.uri
 		}
 	}
@@ -268,21 +268,37 @@ func (r *Referral) pass(peer *Leg, to, headers string) error {
 
 // described is what a lane knows of a leg, for legs of others.
 type described struct {
-	contact string   // the URI of our Contact in its dialog
+	contact string   // the URI of our Contact in its dialog; "" while that is not known
+	user    string   // and the user part of it
 	far     dialogID // the dialog of its peer, as the party of that knows it
 	uri     string   // of that party
 	to      *engine.Target
 }
 
-// describe tells what is known of the leg whose dialog is meant; nothing if there is none.
-func (a *Agent) describe(here *lane.Lane, d dialogID, then func(described)) {
+// contactAs is the URI of our Contact in a dialog with another user part, on the listener of this
+// one.
+func (l *Leg) contactAs(user string) string {
+	scheme, host, _ := strings.Cut(uriIn(l.ownContact), ":")
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		host = host[i+1:]
+	}
+	if user != "" {
+		user += "@"
+	}
+	return scheme + ":" + user + host
+}
+
+// describe tells what is known of the leg whose dialog is meant; nothing if there is none, or it is
+// the one that asks.
+func (a *Agent) describe(on *Leg, d dialogID, then func(described)) {
+	here := on.lane
 	known := func(home *lane.Lane) (k described) {
 		l := a.tables[home.ID()][d.to]
-		if l == nil || l.callID != d.callID || l.remoteTag != d.from || l.s.phase != up {
+		if l == nil || l == on || l.callID != d.callID || l.remoteTag != d.from || l.s.phase != up {
 			return k
 		}
 		if p := l.Peer(); p != nil && p.s.phase == up {
-			k = described{uriIn(l.ownContact), p.dialog(), uriIn(p.remoteName), p.way()}
+			k = described{uriIn(l.ownContact), l.contact, p.dialog(), uriIn(p.remoteName), p.way()}
 		}
 		return k
 	}
@@ -290,7 +306,7 @@ func (a *Agent) describe(here *lane.Lane, d dialogID, then func(described)) {
 		then(described{})
 		return
 	}
-	home := a.eng.LaneOf(d.callID)
+	home := a.eng.LaneOfDialog(d.callID, d.from, d.to)
 	if home == here {
 		then(known(here))
 		return

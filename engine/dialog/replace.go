@@ -168,11 +168,18 @@ func (l *Leg) replaced() {
 // parted is told that the new leg and its peer are not joined any more.
 func (x *taking) parted(_ *Leg, why string) {
 	l := x.leg
-	if why == WhyMoved || why == WhyParted {
+	waits := l.rare.takes == x // it was not answered
+	if !waits && (why == WhyMoved || why == WhyParted) {
 		return
 	}
-	waits := l.rare.takes == x // it was not answered
 	l.rare.takes = nil
+	if why == WhyMoved || why == WhyParted { // its peer has gone: nobody waits for the one whose place it is
+		if why == WhyParted {
+			l.hangUp(480, WhyHangUp, "")
+		}
+		x.from.hangUp(480, WhyHangUp, "")
+		return
+	}
 	code := 480
 	if why == WhyMedia {
 		code = 488

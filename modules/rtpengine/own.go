@@ -81,7 +81,7 @@ func (m *Relay) Show(known string, d *engine.Described, then func([]byte, error)
 		after()
 		return
 	}
-	d.Engine.Aside(d.Engine.LaneOf(d.CallID), work, after)
+	d.Engine.Aside(d.Engine.LaneOfDialog(d.CallID, d.CallerTag, d.CalleeTag), work, after)
 }
 
 // ErrNoMedia is the error for a description that the daemon of a call did not make.
