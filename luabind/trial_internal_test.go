@@ -46,8 +46,10 @@ func (r *Router) TrialCalls(room int) (n int) {
 func TestTrialFromNetworks(t *testing.T) {
 	x := &trial{Trial: Trial{Sources: []netip.Prefix{netip.MustParsePrefix("fe80::/64"), netip.MustParsePrefix("192.0.2.0/24")}}}
 	for text, want := range map[string]bool{"fe80::1%eth0": true, "fe80::1": true, "::ffff:192.0.2.7": true, "192.0.3.7": false, "fe80:0:0:1::1%eth0": false} {
-		if got := x.from(netip.MustParseAddr(text)); got != want {
-			t.Errorf("%s: %v", text, got)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got := x.from(netip.MustParseAddr(text)); got != want {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }

@@ -233,7 +233,8 @@ func (r *Referral) Pass() error {
 	to, headers := r.To, r.headers
 	if k := r.far; k.far.callID != "" {
 		headers = withReplaces(headers, k.far)
-		if contact := k.contact; to == contact || contact == "" && to == r.Leg.contactAs(k.user) { // our Contact is nothing to call
+		// Our Contact is nothing to call
+		if contact := k.contact; to == contact || contact == "" && to == r.Leg.contactAs(k.user) {
 			to = k.uri
 		}
 	}

@@ -173,7 +173,8 @@ func (x *taking) parted(_ *Leg, why string) {
 		return
 	}
 	l.rare.takes = nil
-	if why == WhyMoved || why == WhyParted { // its peer has gone: nobody waits for the one whose place it is
+	// Its peer has gone: nobody waits for the one whose place it is
+	if why == WhyMoved || why == WhyParted {
 		if why == WhyParted {
 			l.hangUp(480, WhyHangUp, "")
 		}
