@@ -57,53 +57,75 @@ func hashOf(script string) string {
 // Close closes the connections.
 func (r *redisShare) Close() error { return r.c.Close() }
 
-// command is the script's call for an item. What a key counts is part of its name, so that it can't
-// be something else.
-func (r *redisShare) command(i *Item) []string {
+// command is the call of the item's script, by its hash, or with its text, which the server then
+// keeps. What a key counts is part of its name, so that it can't be something else.
+func (r *redisShare) command(i *Item, whole bool) []string {
+	name, hash, text := "EVALSHA", r.window, windowScript
+	if i.Rate != nil {
+		hash, text = r.rate, rateScript
+	}
+	if whole {
+		name, hash = "EVAL", text
+	}
 	if i.Rate != nil {
 		step := max(1, i.Rate.Interval.Microseconds())
-		return []string{"EVALSHA", r.rate, "1", fmt.Sprintf("sipscript:limit:r:%d:%d:%s", step, i.Rate.Burst, i.Name), strconv.FormatInt(step, 10),
+		return []string{name, hash, "1", fmt.Sprintf("sipscript:limit:r:%d:%d:%s", step, i.Rate.Burst, i.Name), strconv.FormatInt(step, 10),
 			strconv.Itoa(i.Rate.Burst), strconv.Itoa(i.Count)}
 	}
-	return []string{"EVALSHA", r.window, "1", fmt.Sprintf("sipscript:limit:w:%d:%d:%s", i.Most, i.Per.Milliseconds(), i.Name),
+	return []string{name, hash, "1", fmt.Sprintf("sipscript:limit:w:%d:%d:%s", i.Most, i.Per.Milliseconds(), i.Name),
 		strconv.FormatInt(i.Per.Milliseconds(), 10), strconv.Itoa(i.Count)}
 }
 
-// Sync implements Share.
+// Sync implements Share. A server that is loading its file, or may not write, counts nothing, and
+// will later.
 func (r *redisShare) Sync(ctx context.Context, items []Item) ([]State, error) {
 	commands := make([][]string, len(items))
 	for i := range items {
-		commands[i] = r.command(&items[i])
+		commands[i] = r.command(&items[i], false)
 	}
 	answers, err := r.c.Pipeline(ctx, commands...)
 	if err != nil {
 		return nil, err
 	}
-	if len(answers) > 0 && answers[0].Error() != nil && strings.Contains(answers[0].Error().Error(), "NOSCRIPT") {
-		// The server was started again: none of the commands did anything
-		for _, text := range []string{rateScript, windowScript} {
-			if _, err := r.c.Call(ctx, "SCRIPT", "LOAD", text); err != nil {
-				return nil, err
-			}
-		}
-		if answers, err = r.c.Pipeline(ctx, commands...); err != nil {
-			return nil, err
-		}
-	}
 	states := make([]State, len(items))
+	var unknown []int // whose script the server does not know: it was started again
 	for i := range items {
-		states[i], err = stateOf(&items[i], &answers[i])
-		if err != nil && answers[i].NonRedisError() != nil {
-			return nil, err
+		if err := answers[i].Error(); err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") {
+			unknown = append(unknown, i)
+			continue
 		}
-		states[i].Err = err
+		states[i] = stateOf(&items[i], &answers[i])
+	}
+	if len(unknown) == 0 {
+		return states, nil
+	}
+	commands = commands[:0]
+	for _, i := range unknown {
+		commands = append(commands, r.command(&items[i], true))
+	}
+	answers, err = r.c.Pipeline(ctx, commands...)
+	for n, i := range unknown {
+		if err != nil { // what the others have counted is counted
+			states[i] = State{Err: err, Again: true}
+		} else {
+			states[i] = stateOf(&items[i], &answers[n])
+		}
 	}
 	return states, nil
 }
 
 var errAnswer = errors.New("limit: Redis answers something else")
 
-func stateOf(i *Item, a *rueidis.RedisResult) (s State, err error) {
+// stateOf is what the server has answered for an item.
+func stateOf(i *Item, a *rueidis.RedisResult) State {
+	s, err := read(i, a)
+	if err != nil {
+		return State{Err: err, Again: client.Down(err)}
+	}
+	return s
+}
+
+func read(i *Item, a *rueidis.RedisResult) (s State, err error) {
 	if i.Rate != nil {
 		text, err := a.ToString()
 		if err != nil {

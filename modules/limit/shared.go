@@ -40,6 +40,7 @@ type State struct {
 	Count int           // of a window
 	Left  time.Duration // until the bucket is full again, or the window ends
 	Err   error         // why nothing is known of it; nil if something is
+	Again bool          // with Err: it was not counted, and can be later
 }
 
 // Share is where nodes share what they count.
@@ -178,13 +179,12 @@ func (s *shared) sync(ctx context.Context) bool {
 		s.failed(keys, items, dirty, err)
 		return false
 	}
-	s.synced.Add(uint64(len(items)))
-	if since := s.away.Swap(0); since != 0 {
-		s.log.Info("limit: what nodes count is shared again", "away", time.Since(time.Unix(0, since)).Round(time.Second))
-	}
 	now := s.clock()
+	var again []int
 	for i, st := range states {
 		switch {
+		case st.Again:
+			again = append(again, i)
 		case st.Err != nil: // one key that is something else there
 			s.overflow.Add(1)
 		case items[i].Rate != nil:
@@ -193,7 +193,18 @@ func (s *shared) sync(ctx context.Context) bool {
 			s.table.MergeCount(keys[i], st.Count, st.Left, now)
 		}
 	}
-	return true
+	s.synced.Add(uint64(len(items) - len(again)))
+	if len(again) == 0 {
+		if since := s.away.Swap(0); since != 0 {
+			s.log.Info("limit: what nodes count is shared again", "away", time.Since(time.Unix(0, since)).Round(time.Second))
+		}
+		return true
+	}
+	for n, i := range again {
+		keys[n], items[n], err = keys[i], items[i], states[i].Err
+	}
+	s.failed(keys[:len(again)], items[:len(again)], dirty, err)
+	return false
 }
 
 // failed puts back what could not be told: of a bucket no more than it holds, the rest has been

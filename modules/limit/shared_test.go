@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -103,6 +104,16 @@ func TestNodesShareWindows(t *testing.T) {
 	}
 }
 
+// told tells what a node has counted, once Redis is back.
+func told(t *testing.T, l *Limit) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !l.shared.sync(context.Background()); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("Redis is not back")
+		}
+	}
+}
+
 // Where Redis is away each counts alone, and tells afterwards.
 func TestRedisAway(t *testing.T) {
 	server := redistest.Start(t)
@@ -120,16 +131,12 @@ func TestRedisAway(t *testing.T) {
 		t.Errorf("%d passed", passed)
 	}
 	server.Start()
-	for end := time.Now().Add(10 * time.Second); !a.shared.sync(context.Background()); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("Redis is not back")
-		}
-	}
+	told(t, a)
 	if a.shared.away.Load() != 0 {
 		t.Error("it is still away")
 	}
 	b.Rate("k", 1, time.Hour, 5)
-	b.shared.sync(context.Background())
+	told(t, b)
 	if ok, _ := b.Rate("k", 1, time.Hour, 5); ok {
 		t.Error("what was passed meanwhile was not told")
 	}
@@ -191,4 +198,43 @@ func BenchmarkSync(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(items)), "ns/key")
+}
+
+// Of a batch, what a server can't count now is told later, once; what it counted, and what is
+// something else there, is not told again.
+func TestToldLater(t *testing.T) {
+	f := &answering{answers: map[string]State{"now": {Left: time.Hour}, "else": {Err: errors.New("WRONGTYPE")}, "later": {Err: errors.New("LOADING"), Again: true}}}
+	l := New(Options{})
+	l.shared = &shared{table: l.keys, share: f, log: l.o.Log, wake: make(chan struct{}, 1), dirty: map[bucket.Key]*sharedKey{}}
+	l.serving.Store(&policy{Policy: Policy{Shared: true}})
+	for name := range f.answers {
+		l.Rate(name, 1, time.Hour, 5)
+	}
+	if l.shared.sync(context.Background()) || l.shared.away.Load() == 0 || l.shared.synced.Load() != 2 || l.shared.overflow.Load() != 1 {
+		t.Errorf("away %d, %d told, %d dropped", l.shared.away.Load(), l.shared.synced.Load(), l.shared.overflow.Load())
+	}
+	f.answers["later"] = State{Left: time.Hour}
+	f.told = nil
+	if !l.shared.sync(context.Background()) || l.shared.away.Load() != 0 || len(f.told) != 1 || f.told["later"] != 1 {
+		t.Errorf("told %v", f.told)
+	}
+	if f.told = nil; !l.shared.sync(context.Background()) || f.told != nil {
+		t.Errorf("told %v", f.told)
+	}
+}
+
+// answering answers by the key.
+type answering struct {
+	answers map[string]State
+	told    map[string]int
+}
+
+func (*answering) Close() error { return nil }
+func (f *answering) Sync(_ context.Context, items []Item) (list []State, _ error) {
+	f.told = map[string]int{}
+	for _, i := range items {
+		list = append(list, f.answers[i.Name])
+		f.told[i.Name] += i.Count
+	}
+	return list, nil
 }
