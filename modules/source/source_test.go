@@ -138,30 +138,32 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// An error names the file and the line, and what would be right.
 // Spreadsheets and editors may begin a file of UTF-8 with a byte order mark.
 func TestByteOrderMark(t *testing.T) {
 	for name, text := range map[string]string{
 		"x.csv": "next_hop,weight\r\nsip:a,3\r\n", "quoted.csv": "\"next_hop\",weight\nsip:a,3\n", "x.json": `[{"next_hop": "sip:a", "weight": 3}]`, "x.txt": "sip:a\n",
 		"comment.txt": "# ours\nsip:a\n",
 	} {
-		for _, mark := range []string{"", "\ufeff"} {
-			s, _ := file(t, name, mark+text)
-			l, err := open(t, s)
-			if err != nil {
-				t.Errorf("%q %s: %v", mark, name, err)
-				continue
+		t.Run(name, func(t *testing.T) {
+			for _, mark := range []string{"", "\ufeff"} {
+				s, _ := file(t, name, mark+text)
+				l, err := open(t, s)
+				if err != nil {
+					t.Fatalf("%q: %v", mark, err)
+				}
+				if got := l.Get(); len(got) != 1 || got[0].NextHop != "sip:a" {
+					t.Errorf("%q: %+v", mark, got)
+				}
 			}
-			if got := l.Get(); len(got) != 1 || got[0].NextHop != "sip:a" {
-				t.Errorf("%q %s: %+v", mark, name, got)
-			}
-		}
+		})
 	}
 	for name, want := range map[string]string{"x.csv": "x.csv:1", "x.json": "x.json:1"} {
-		s, _ := file(t, name, "\ufeff\ufeff[]")
-		if _, err := open(t, s); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("two marks in %s: %v", name, err)
-		}
+		t.Run("two marks in "+name, func(t *testing.T) {
+			s, _ := file(t, name, "\ufeff\ufeff[]")
+			if _, err := open(t, s); err == nil || !strings.Contains(err.Error(), want) {
+				t.Error(err)
+			}
+		})
 	}
 	s, _ := file(t, "empty.csv", "\ufeff")
 	if l, err := open(t, s); err != nil || len(l.Get()) != 0 {
@@ -169,6 +171,7 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
+// An error names the file and the line, and what would be right.
 func TestErrors(t *testing.T) {
 	for name, row := range map[string]struct{ text, want string }{
 		"column.csv":   {"next_hop,wieght\n", `column.csv:1: unknown "wieght"; the names are attrs, codecs`},
