@@ -2,7 +2,7 @@
 # programs that are not ours. It needs Go; what else it needs (sipp, baresip, linphone, sipvicious, sipsak, nsd, tshark, promtool, redis-server, postgresql, mariadb-server, rtpengine-daemon, chromium, npm) it installs where it may.
 
 GO          ?= go
-FUZZTIME    ?= 4s
+FUZZTIME    ?= 3s
 HOSTILE     ?= 10000
 SEEDS       ?= 500
 NFPM        ?= github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2

@@ -70,7 +70,7 @@ func leakRouter(callee, calleeTCP string) routerFunc {
 }
 
 func TestNothingIsLeftOfCalls(t *testing.T) {
-	n := 10000
+	n := 5000
 	if testing.Short() || raceEnabled {
 		n = 500
 	}
