@@ -16,6 +16,9 @@ const (
 	// Digit is what Hear is asked for to hear digits that come by INFO.
 	Digit = "dtmf"
 
+	// WhyOver is why nothing will be heard any more: the leg has ended, for what Leg.Why says.
+	WhyOver = "ended"
+
 	mostDigits = 32 // that are kept for an owner who is busy
 )
 
@@ -36,12 +39,12 @@ type ear struct {
 }
 
 // Hear tells done, once and on the lane, what the party sends next of what is wanted: Digit, INFO
-// or MESSAGE; or why there is nothing: WhyAgain when the time is over, another one when the leg has
+// or MESSAGE; or why there is nothing: WhyAgain when the time is over, WhyOver when the leg has
 // ended. Digits that came before, of a party that talks to nobody, are heard first, the last 32 of
 // them. What a bridge passes is heard as well. ErrBusy: somebody listens.
 func (l *Leg) Hear(wanted []string, timeout time.Duration, done func(h Heard, why string)) error {
 	if l.s.phase == over {
-		done(Heard{}, l.why)
+		done(Heard{}, WhyOver)
 		return nil
 	}
 	e := l.more().ear

@@ -67,7 +67,7 @@ func TestHear(t *testing.T) {
 				t.Errorf("heard %q, %q, want %q", got, why, c.heard)
 			}
 			x.answered(o.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
-			if c.heard == "" && why != dialog.WhyBye {
+			if c.heard == "" && why != dialog.WhyOver {
 				t.Errorf("the end is told as %q", why)
 			}
 			x.over()
@@ -97,6 +97,27 @@ func TestHearKeeps(t *testing.T) {
 	}
 	x.answered(o.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
 	x.over()
+}
+
+// The end of a leg is told as such, whatever it ended for: one whose time was over ended by a
+// timeout, too, and who waits again and again for that would never be done.
+func TestHearEnds(t *testing.T) {
+	x := newBench(t, 653)
+	leg, _ := x.answers(x.phone("alice", "10.0.1.1:5060"))
+	var got []string
+	hear := func() {
+		_ = leg.Hear([]string{dialog.Digit}, time.Minute, func(_ dialog.Heard, why string) { got = append(got, why) })
+	}
+	x.does(func(*lane.Lane) {
+		hear()
+		leg.EndFor(dialog.WhyTimeout, "")
+		hear()
+	})
+	x.w.Run(time.Second)
+	if strings.Join(got, " ") != dialog.WhyOver+" "+dialog.WhyOver {
+		t.Errorf("told %q", got)
+	}
+	x.w.Run(time.Minute)
 }
 
 // The keys of one who talks to somebody are passed, heard by who listens, and not kept.

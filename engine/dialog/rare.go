@@ -92,7 +92,7 @@ func (l *Leg) endRare() {
 	}
 	l.goes(nil)
 	if x.ear != nil {
-		x.ear.tell(Heard{}, l.why)
+		x.ear.tell(Heard{}, WhyOver)
 	}
 	if x.ask != nil {
 		res := l.refusal
