@@ -109,6 +109,9 @@ func (n *Node) until(what string, ok func() bool) {
 	}
 }
 
+// Forget has the server know no scripts, as after a start.
+func (n *Node) Forget() { n.cli("script", "flush") }
+
 // Cluster starts three masters that share the keys.
 func Cluster(t testing.TB) []*Node {
 	t.Helper()

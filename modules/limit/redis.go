@@ -57,55 +57,48 @@ func hashOf(script string) string {
 // Close closes the connections.
 func (r *redisShare) Close() error { return r.c.Close() }
 
-// command is the call of the item's script, by its hash, or with its text, which the server then
-// keeps. What a key counts is part of its name, so that it can't be something else.
-func (r *redisShare) command(i *Item, whole bool) []string {
-	name, hash, text := "EVALSHA", r.window, windowScript
-	if i.Rate != nil {
-		hash, text = r.rate, rateScript
-	}
-	if whole {
-		name, hash = "EVAL", text
-	}
+// command is the script's call for an item. What a key counts is part of its name, so that it can't
+// be something else.
+func (r *redisShare) command(i *Item) []string {
 	if i.Rate != nil {
 		step := max(1, i.Rate.Interval.Microseconds())
-		return []string{name, hash, "1", fmt.Sprintf("sipscript:limit:r:%d:%d:%s", step, i.Rate.Burst, i.Name), strconv.FormatInt(step, 10),
+		return []string{"EVALSHA", r.rate, "1", fmt.Sprintf("sipscript:limit:r:%d:%d:%s", step, i.Rate.Burst, i.Name), strconv.FormatInt(step, 10),
 			strconv.Itoa(i.Rate.Burst), strconv.Itoa(i.Count)}
 	}
-	return []string{name, hash, "1", fmt.Sprintf("sipscript:limit:w:%d:%d:%s", i.Most, i.Per.Milliseconds(), i.Name),
+	return []string{"EVALSHA", r.window, "1", fmt.Sprintf("sipscript:limit:w:%d:%d:%s", i.Most, i.Per.Milliseconds(), i.Name),
 		strconv.FormatInt(i.Per.Milliseconds(), 10), strconv.Itoa(i.Count)}
 }
 
-// Sync implements Share. A server that is loading its file, or may not write, counts nothing, and
-// will later.
+// Sync implements Share. What a server has not counted because it does not know the scripts yet, is
+// loading its file, or may not write, is to be told again.
 func (r *redisShare) Sync(ctx context.Context, items []Item) ([]State, error) {
 	commands := make([][]string, len(items))
 	for i := range items {
-		commands[i] = r.command(&items[i], false)
+		commands[i] = r.command(&items[i])
 	}
 	answers, err := r.c.Pipeline(ctx, commands...)
 	if err != nil {
 		return nil, err
 	}
 	states := make([]State, len(items))
-	var unknown []int // whose script the server does not know: it was started again
+	var unknown []int // to a server that was started again, or is new in a cluster
 	for i := range items {
-		if err := answers[i].Error(); err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") {
+		if states[i] = stateOf(&items[i], &answers[i]); noScript(states[i].Err) {
 			unknown = append(unknown, i)
-			continue
 		}
-		states[i] = stateOf(&items[i], &answers[i])
 	}
 	if len(unknown) == 0 {
 		return states, nil
 	}
 	commands = commands[:0]
 	for _, i := range unknown {
-		commands = append(commands, r.command(&items[i], true))
+		commands = append(commands, r.command(&items[i]))
 	}
-	answers, err = r.c.Pipeline(ctx, commands...)
+	if err = r.load(ctx); err == nil {
+		answers, err = r.c.Pipeline(ctx, commands...)
+	}
 	for n, i := range unknown {
-		if err != nil { // what the others have counted is counted
+		if err != nil { // of the others it is known what was counted
 			states[i] = State{Err: err, Again: true}
 		} else {
 			states[i] = stateOf(&items[i], &answers[n])
@@ -114,13 +107,28 @@ func (r *redisShare) Sync(ctx context.Context, items []Item) ([]State, error) {
 	return states, nil
 }
 
+// load has the servers know the scripts: of a cluster, all of them. One that can't be reached is not
+// waited for: its keys tell.
+func (r *redisShare) load(ctx context.Context) error {
+	return r.c.With(ctx, func(ctx context.Context, c rueidis.Client) error {
+		for _, node := range c.Nodes() {
+			for _, text := range []string{rateScript, windowScript} {
+				_ = node.Do(ctx, node.B().ScriptLoad().Script(text).Build()).Error()
+			}
+		}
+		return nil
+	})
+}
+
+func noScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }
+
 var errAnswer = errors.New("limit: Redis answers something else")
 
 // stateOf is what the server has answered for an item.
 func stateOf(i *Item, a *rueidis.RedisResult) State {
 	s, err := read(i, a)
 	if err != nil {
-		return State{Err: err, Again: client.Down(err)}
+		return State{Err: err, Again: client.Down(err) || noScript(err)}
 	}
 	return s
 }

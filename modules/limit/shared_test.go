@@ -238,3 +238,34 @@ func (f *answering) Sync(_ context.Context, items []Item) (list []State, _ error
 	}
 	return list, nil
 }
+
+// The nodes of a Redis Cluster know the scripts, also one whose scripts were forgotten: of two
+// servers' keys none is lost.
+func TestClusterShares(t *testing.T) {
+	nodes := redistest.Cluster(t)
+	a, b := node(t, "redis://"+nodes[0].Addr+"?cluster=true&addr="+nodes[1].Addr), node(t, "redis://"+nodes[0].Addr+"?cluster=true&addr="+nodes[1].Addr)
+	const keys = 30 // on all three
+	for turn := range 2 {
+		name := func(i int) string { return fmt.Sprintf("%d-%d", turn, i) }
+		for i := range keys {
+			for range 5 {
+				a.Rate(name(i), 1, time.Hour, 5)
+			}
+			a.Window(name(i)+"w", 3, time.Hour)
+		}
+		told(t, a)
+		if n := a.shared.overflow.Load(); n != 0 {
+			t.Fatalf("%d counts were dropped", n)
+		}
+		for i := range keys {
+			b.Rate(name(i), 1, time.Hour, 5)
+		}
+		told(t, b)
+		for i := range keys {
+			if ok, _ := b.Rate(name(i), 1, time.Hour, 5); ok {
+				t.Errorf("turn %d: what was counted of key %d was not told", turn, i)
+			}
+		}
+		nodes[1+turn].Forget()
+	}
+}
