@@ -13,6 +13,7 @@ import (
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/acc/cdr"
+	"github.com/sipscript/sipscript/modules/internal/ownleg"
 )
 
 // Name is "acc".
@@ -147,23 +148,6 @@ func checkField(name string, v any) error {
 	return nil
 }
 
-// ownLeg is a leg of a call of this server's own (b2b), as scripts have it.
-type ownLeg interface{ EngineLeg() *dialog.Leg }
-
-// legAt is the leg that an argument is; nil: it is none.
-func legAt(c *luabind.Call, n int) *dialog.Leg {
-	o, _ := c.AnyObject(n)
-	x, ok := o.(ownLeg)
-	if !ok {
-		return nil
-	}
-	l := x.EngineLeg()
-	if l.Lane() != c.Lane() {
-		c.Raise("the record of a leg can be changed only in the handler of its call, not on another lane")
-	}
-	return l
-}
-
 // requestOrLeg is what record is about.
 type requestOrLeg struct {
 	req luabind.Held
@@ -172,7 +156,7 @@ type requestOrLeg struct {
 }
 
 var recordArg = luabind.ArgOf(func(c *luabind.Call, n int) requestOrLeg {
-	if l := legAt(c, n); l != nil {
+	if l := ownleg.At(c, n, "the record"); l != nil {
 		o, _ := c.AnyObject(n)
 		return requestOrLeg{leg: l, obj: o}
 	}
@@ -187,7 +171,7 @@ type requestOrBranch struct {
 }
 
 var targetArg = luabind.ArgOf(func(c *luabind.Call, n int) requestOrBranch {
-	if l := legAt(c, n); l != nil {
+	if l := ownleg.At(c, n, "the record"); l != nil {
 		return requestOrBranch{leg: l}
 	}
 	h := c.Held(n)

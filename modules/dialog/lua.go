@@ -17,6 +17,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/dialog/limits"
 	"github.com/sipscript/sipscript/modules/dialog/track"
+	"github.com/sipscript/sipscript/modules/internal/ownleg"
 )
 
 // Name is "dialog".
@@ -238,29 +239,12 @@ var callArg = luabind.ArgOf(func(c *luabind.Call, n int) func(*Dialogs) *Call {
 			return d.ByID(id)
 		}
 	}
-	if l := legAt(c, n); l != nil {
+	if l := ownleg.At(c, n, "the call"); l != nil {
 		return func(d *Dialogs) *Call { return d.OfLeg(l) }
 	}
 	r := c.Request(n)
 	return func(d *Dialogs) *Call { return d.Of(r) }
 }, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String, luabind.Any}, Doc: "a request of the call, a leg of b2b, or its id"})
-
-// ownLeg is a leg of a call of this server's own (b2b), as scripts have it.
-type ownLeg interface{ EngineLeg() *own.Leg }
-
-// legAt is the leg that an argument is; nil: it is none.
-func legAt(c *luabind.Call, n int) *own.Leg {
-	o, _ := c.AnyObject(n)
-	x, ok := o.(ownLeg)
-	if !ok {
-		return nil
-	}
-	l := x.EngineLeg()
-	if l.Lane() != c.Lane() {
-		c.Raise("the call of a leg is known only in the handler of its call, not on another lane")
-	}
-	return l
-}
 
 // requestOrLeg is what track is about.
 type requestOrLeg struct {
@@ -269,7 +253,7 @@ type requestOrLeg struct {
 }
 
 var trackArg = luabind.ArgOf(func(c *luabind.Call, n int) requestOrLeg {
-	if l := legAt(c, n); l != nil {
+	if l := ownleg.At(c, n, "the call"); l != nil {
 		return requestOrLeg{leg: l}
 	}
 	return requestOrLeg{req: c.Request(n)}

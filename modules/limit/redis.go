@@ -107,8 +107,8 @@ func (r *redisShare) Sync(ctx context.Context, items []Item) ([]State, error) {
 	return states, nil
 }
 
-// load has the servers know the scripts: of a cluster, all of them. One that can't be reached is not
-// waited for: its keys tell.
+// load has the servers know the scripts: of a cluster, all of them. One that can't be reached is
+// not waited for: its keys tell.
 func (r *redisShare) load(ctx context.Context) error {
 	return r.c.With(ctx, func(ctx context.Context, c rueidis.Client) error {
 		for _, node := range c.Nodes() {

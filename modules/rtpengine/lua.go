@@ -10,6 +10,7 @@ import (
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/luabind"
+	"github.com/sipscript/sipscript/modules/internal/ownleg"
 	"github.com/sipscript/sipscript/modules/rtpengine/ng"
 	"github.com/sipscript/sipscript/modules/source"
 )
@@ -185,20 +186,15 @@ func (m *module) callArg() luabind.Arg[string] {
 		if c.Kind(n) == luabind.String {
 			return c.String(n)
 		}
-		if o, ok := c.AnyObject(n); ok {
-			if x, ok := o.(interface{ EngineLeg() *dialog.Leg }); ok {
-				return callOfLeg(c, x.EngineLeg())
-			}
+		if l := ownleg.At(c, n, "the media"); l != nil {
+			return callOfLeg(l)
 		}
 		return m.callOf(c.Request(n))
 	}, luabind.Param{Name: "call", Type: luabind.RequestType, Or: []luabind.Type{luabind.String, luabind.Any}, Doc: "a request of the call, or its Call-ID, or a leg of b2b"})
 }
 
 // callOfLeg is what the daemon knows the call by that a leg's media are in.
-func callOfLeg(c *luabind.Call, l *dialog.Leg) string {
-	if c.Lane() != l.Lane() {
-		c.Raise("the media of a leg can be ordered only in the handler of its call, not on another lane")
-	}
+func callOfLeg(l *dialog.Leg) string {
 	if r, ok := l.Relay().(*legs); ok {
 		return r.callID
 	}

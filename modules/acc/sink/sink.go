@@ -123,6 +123,7 @@ func (w *Worker) run(ctx context.Context) {
 		if !ok {
 			return
 		}
+		w.guilty = nil // those that were meant are delivered
 		w.o.Reader.Done(last)
 		if len(list) < batch && !sleep(ctx, w.o.Gather) {
 			return
