@@ -29,8 +29,8 @@ type flowRun struct {
 	f      kemiFlow
 	codes  map[string][]int
 	came   map[string][]packet
-	rounds []bool // of the other server: whether it sent something
-	mine   []bool
+	rounds []int // of the other server: how many messages had come after each
+	mine   []int
 	first  string            // the request, with credentials if it needed some
 	invite map[string]string // the request that is in progress at each callee
 	answer string            // the last 2xx to an INVITE
@@ -39,7 +39,7 @@ type flowRun struct {
 
 // run sends the flow's messages, and returns what came to each side. rounds are those of the run at
 // the other server.
-func (w *wires) run(f kemiFlow, rounds []bool) *flowRun {
+func (w *wires) run(f kemiFlow, rounds []int) *flowRun {
 	w.t.Helper()
 	r := &flowRun{wires: w, f: f, codes: map[string][]int{}, came: map[string][]packet{}, invite: map[string]string{}, rounds: rounds, first: f.first}
 	for side, list := range f.codes {
@@ -88,11 +88,10 @@ func (r *flowRun) round(side, text string) {
 	r.send(side, text)
 	came := r.f.silent // what follows the first message of a round follows at once
 	for range 20 {
-		n := len(r.mine)
-		h := r.settled((!came || r.f.patient) && n < len(r.rounds) && r.rounds[n])
-		some := h.count() > 0
-		came = came || some
-		if r.mine = append(r.mine, some); !some {
+		h := r.settled(r.expected(came))
+		n := h.count()
+		came = came || n > 0
+		if r.mine = append(r.mine, r.soFar()+n); n == 0 {
 			return
 		}
 		for _, at := range sides {
@@ -110,6 +109,29 @@ func (r *flowRun) round(side, text string) {
 		}
 	}
 	r.t.Fatal("the messages do not end")
+}
+
+// soFar is how many messages have come.
+func (r *flowRun) soFar() int {
+	if len(r.mine) == 0 {
+		return 0
+	}
+	return r.mine[len(r.mine)-1]
+}
+
+// expected is how many messages the server owes before it is asked whether it is done: the first
+// that the other one sent, or all of them of a server that asks another one before each.
+func (r *flowRun) expected(came bool) int {
+	n := len(r.mine)
+	switch {
+	case n >= len(r.rounds):
+		return 0
+	case r.f.patient:
+		return r.rounds[n] - r.soFar()
+	case came || n > 0 && r.rounds[n] == r.rounds[n-1]:
+		return 0
+	}
+	return min(r.rounds[n], 1)
 }
 
 // shortNames are the compact forms of the names that linesOf is asked for.

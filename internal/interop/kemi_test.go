@@ -81,7 +81,7 @@ func (w *wires) flood() {
 	w.t.Helper()
 	for i := range 2000 {
 		w.send("F", fmt.Sprintf(ping, "sip:example.com", "{F}", fmt.Sprint("fixflood", i), fmt.Sprint("fixflood", i)))
-		if w.settled(false).count() == 0 {
+		if w.settled(0).count() == 0 {
 			return
 		}
 	}

@@ -116,14 +116,14 @@ func (h heard) count() (n int) {
 }
 
 // settled waits until the server has done what was sent to it, and returns what came. A server that
-// asks a database first lets others pass: where the other server has sent something, so must this
-// one before it is asked whether it is done.
-func (w *wires) settled(expected bool) heard {
+// asks a database first lets others pass: what is expected of it must have come before it counts as
+// done.
+func (w *wires) settled(expected int) heard {
 	w.t.Helper()
 	h := heard{}
 	for deadline := time.Now().Add(patience0); ; {
 		w.settle(h)
-		if !expected || h.count() > 0 || time.Now().After(deadline) {
+		if h.count() >= expected || time.Now().After(deadline) {
 			return h
 		}
 		time.Sleep(time.Millisecond) // the database answers in its own time
