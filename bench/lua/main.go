@@ -20,11 +20,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/internal/collector"
+	"github.com/sipscript/sipscript/internal/cputime"
 	"github.com/sipscript/sipscript/luabind"
 )
 
@@ -142,7 +141,7 @@ func (m *machine) stop() {
 // next piece begins with an empty heap.
 func (m *machine) work(name string, times int) (s spent, err error) {
 	runtime.GC()
-	before := processorTime()
+	before := cputime.Used()
 	sum := 0
 	for first := 1; first <= times; first += turn {
 		done := make(chan error, 1)
@@ -156,15 +155,7 @@ func (m *machine) work(name string, times int) (s spent, err error) {
 			return s, err
 		}
 	}
-	return spent{float64(processorTime()-before) / 1e3 / float64(times), strconv.Itoa(sum)}, nil
-}
-
-func processorTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return spent{float64(cputime.Used()-before) / 1e3 / float64(times), strconv.Itoa(sum)}, nil
 }
 
 // byLua is work in the other interpreter, which measures its own time.

@@ -28,6 +28,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sipscript/sipscript/internal/cputime"
 	"github.com/sipscript/sipscript/modules/dialplan"
 )
 
@@ -112,25 +113,16 @@ func measureOurs(prefixes []string, lookups, rounds int) (f figures, err error) 
 	}
 	var times []time.Duration
 	for range rounds {
-		start := own()
+		start := cputime.Used()
 		for i := range lookups {
 			if _, _, err := plan.Translate(numbers[i&0xffff], nil); err != nil {
 				return f, err
 			}
 		}
-		times = append(times, (own()-start)/time.Duration(lookups))
+		times = append(times, (cputime.Used()-start)/time.Duration(lookups))
 	}
 	f.lookup = median(times)
 	return f, nil
-}
-
-// own is the processor time of this process.
-func own() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func median(list []time.Duration) time.Duration {

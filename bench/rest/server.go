@@ -16,6 +16,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/internal/collector"
+	"github.com/sipscript/sipscript/internal/cputime"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/clients"
 	module "github.com/sipscript/sipscript/modules/http"
@@ -60,7 +61,7 @@ func proxy(service string, o *options) error {
 	fmt.Println(e.Locals()[0].Addr, os.Getpid())
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		if lines.Text() == "time" {
-			fmt.Println(processorTime().Microseconds())
+			fmt.Println(cputime.Used().Microseconds())
 			continue
 		}
 		if lines.Text() == "clocks" {

@@ -25,15 +25,6 @@ func stamped(c *net.UDPConn) error {
 	return err
 }
 
-// processorTime is that of this process so far.
-func processorTime() time.Duration {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // processorClock is the clock of a process that goes on while the process runs; 0 stands still.
 type processorClock int32
 

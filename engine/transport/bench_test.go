@@ -7,9 +7,10 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/cputime"
 )
 
 // readers are the ways to read a UDP socket that were compared.
@@ -46,13 +47,6 @@ func readers(b *testing.B) map[string]func(conn *net.UDPConn, got func(b []byte,
 	}
 }
 
-// cpu is the processor time of the process so far.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // One datagram at a time: the socket is empty when the next one comes.
 func BenchmarkReadPingPong(b *testing.B) {
 	text := []byte(request(1, 600))
@@ -64,12 +58,12 @@ func BenchmarkReadPingPong(b *testing.B) {
 			go read(server, func(m []byte, from netip.AddrPort) { server.WriteToUDPAddrPort(m, from) })
 			to, buf := addrPortOf(server.LocalAddr()), make([]byte, 4096)
 			b.ReportAllocs()
-			start := cpu()
+			start := cputime.Used()
 			for b.Loop() {
 				client.WriteToUDPAddrPort(text, to)
 				client.ReadFromUDPAddrPort(buf)
 			}
-			b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(cputime.Used()-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
@@ -119,12 +113,12 @@ func BenchmarkUDPEcho(b *testing.B) {
 	client.SetDeadline(time.Time{})
 	text, to, buf := []byte(request(1, 600)), s.Locals()[0].Addr, make([]byte, 4096)
 	b.ReportAllocs()
-	start := cpu()
+	start := cputime.Used()
 	for b.Loop() {
 		client.WriteToUDPAddrPort(text, to)
 		client.ReadFromUDPAddrPort(buf)
 	}
-	b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(cputime.Used()-start)/float64(b.N), "cpu-ns/op")
 }
 
 // A request to the stack and the answer back, by one TCP connection.

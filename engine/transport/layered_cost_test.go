@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sipscript/sipscript/internal/cputime"
 )
 
 // What an idle connection costs above TCP, after it has said something.
@@ -160,12 +162,12 @@ func BenchmarkLayeredEcho(b *testing.B) {
 			raw.SetDeadline(time.Time{})
 			out, in := []byte(text), make([]byte, size)
 			b.ReportAllocs()
-			start := cpu()
+			start := cputime.Used()
 			for b.Loop() {
 				c.Write(out)
 				io.ReadFull(c, in)
 			}
-			b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(cputime.Used()-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

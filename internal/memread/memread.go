@@ -6,7 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
+
+	"github.com/sipscript/sipscript/internal/cputime"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 // Run measures lookup with the numbers from 0 on, by turns with reads of which each says where the
 // next one is, in 32 MiB. It reports the processor time of one look-up: the median of many batches,
 // the best but a twentieth, and how many such reads the median is.
-func Run(b *testing.B, cpu func() time.Duration, lookup func(i int)) {
+func Run(b *testing.B, lookup func(i int)) {
 	r := rand.New(rand.NewPCG(9, 9))
 	next := make([]uint32, 32<<20/4)
 	way := r.Perm(len(next) / line)
@@ -30,15 +31,15 @@ func Run(b *testing.B, cpu func() time.Duration, lookup func(i int)) {
 	b.ResetTimer()
 	for b.Loop() {
 		if n%batch == 0 {
-			start := cpu()
+			start := cputime.Used()
 			for range reads {
 				at = next[at]
 			}
-			middle := cpu()
+			middle := cputime.Used()
 			for i := range batch {
 				lookup(n + i)
 			}
-			each = append(each, float64(cpu()-middle)/batch)
+			each = append(each, float64(cputime.Used()-middle)/batch)
 			read = append(read, float64(middle-start)/reads)
 		}
 		n++

@@ -4,25 +4,15 @@ package acc
 
 import (
 	"log/slog"
-	"net"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/internal/cputime"
 	"github.com/sipscript/sipscript/modules/acc/cdr"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
 )
-
-// cpu is the processor time of the process.
-func cpu(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // BenchmarkCall is what a record costs that is begun, answered and ended, with all that follows:
 // the spool, its syncs, and the destination. Calls come 2,000 a second; "cpu-µs/call" is the
@@ -40,7 +30,7 @@ func BenchmarkCall(b *testing.B) {
 			}
 			const rate, step = 2000, 10 * time.Millisecond
 			now := time.Now()
-			before, began := cpu(b), now
+			before, began := cputime.Used(), now
 			for n := range b.N {
 				if n%(rate/100) == 0 {
 					time.Sleep(time.Until(began.Add(time.Duration(n/(rate/100)) * step)))
@@ -50,36 +40,16 @@ func BenchmarkCall(b *testing.B) {
 			if err := a.Close(); err != nil {
 				b.Error(err)
 			}
-			each := (cpu(b) - before) / time.Duration(b.N)
+			each := (cputime.Used() - before) / time.Duration(b.N)
 			b.ReportMetric(float64(each.Nanoseconds())/1000, "cpu-µs/call")
 			b.ReportMetric(100*each.Seconds()*rate, "%cpu")
-			b.ReportMetric(float64(each)/float64(datagram(b)), "×datagram")
+			b.ReportMetric(float64(each)/float64(cputime.Datagram(b)), "×datagram")
 			b.ReportMetric(0, "ns/op")
 			for _, f := range a.Destinations() {
 				b.Errorf("%+v", f)
 			}
 		})
 	}
-}
-
-// datagram is the processor time to send one to oneself, and receive it.
-func datagram(b *testing.B) time.Duration {
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
-	const n = 10_000
-	text, before := make([]byte, 700), cpu(b)
-	for range n {
-		if _, err := c.WriteTo(text, c.LocalAddr()); err != nil {
-			b.Fatal(err)
-		}
-		if _, _, err := c.ReadFromUDPAddrPort(text); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return (cpu(b) - before) / n
 }
 
 // one is a usual call.

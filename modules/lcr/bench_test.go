@@ -9,10 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/internal/cputime"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 	"github.com/sipscript/sipscript/modules/lcr"
 )
@@ -32,15 +32,6 @@ func sheet(t testing.TB, n int) string {
 	return path
 }
 
-// cpu is the processor time used so far: others may share the machine.
-func cpu(t testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // world has a script with the rates of a file.
 func world(t testing.TB, path string) *luabindtest.World {
 	return luabindtest.New(t, `lcr = require "lcr" lcr.configure { rates = "file:`+path+`", carriers = { carrier1 = { targets = "sip:10.0.3.1" } } } function route(req) end`,
@@ -52,13 +43,13 @@ func BenchmarkLoad(b *testing.B) {
 	path := sheet(b, 1_000_000)
 	w := world(b, path)
 	b.ReportAllocs()
-	before := cpu(b)
+	before := cputime.Used()
 	for b.Loop() {
 		if out, err := w.Eval(`return lcr.reload()`); err != nil || out[0] != true {
 			b.Fatal(out, err)
 		}
 	}
-	b.ReportMetric((cpu(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+	b.ReportMetric((cputime.Used()-before).Seconds()/float64(b.N), "cpu-s/op")
 }
 
 func BenchmarkOffers(b *testing.B) {
@@ -70,13 +61,13 @@ func BenchmarkOffers(b *testing.B) {
 	}
 	all, at := text.String(), time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	b.ReportAllocs()
-	i, before := 0, cpu(b)
+	i, before := 0, cputime.Used()
 	for b.Loop() {
 		from := i % count * digits
 		tab.Offers(all[from:from+digits], lcr.Query{At: at})
 		i++
 	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(cputime.Used()-before)/float64(b.N), "cpu-ns/op")
 }
 
 // A rate that is read leaves nothing behind but what the table has of it.

@@ -13,6 +13,7 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
+	"github.com/sipscript/sipscript/internal/cputime"
 	"github.com/sipscript/sipscript/modules/registrar"
 )
 
@@ -49,14 +50,12 @@ func keeping(tb testing.TB, method string) (*engine.Engine, *keeper, *net.UDPCon
 	return e, k, phones
 }
 
-// cpu is the processor time of the calling thread.
-func cpu(who int) time.Duration {
+// ofThread is the processor time of the calling thread.
+func ofThread() time.Duration {
 	var u syscall.Rusage
-	_ = syscall.Getrusage(who, &u)
+	_ = syscall.Getrusage(1, &u) // RUSAGE_THREAD
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
-
-const rusageThread = 1 // RUSAGE_THREAD
 
 // BenchmarkPings measures the server's processor time for a ping and its answer: that of the
 // process without the thread that answers for the phones.
@@ -70,13 +69,13 @@ func BenchmarkPings(b *testing.B) {
 				defer close(done)
 				runtime.LockOSThread()
 				defer runtime.UnlockOSThread()
-				base := cpu(rusageThread) // what else it did before
+				base := ofThread() // what else it did before
 				var m message.Message
 				buf, out := make([]byte, 2048), make([]byte, 0, 2048)
 				for {
 					n, from, err := phones.ReadFromUDPAddrPort(buf)
 					if err != nil {
-						answering = cpu(rusageThread) - base
+						answering = ofThread() - base
 						return
 					}
 					if method == options && m.Parse(buf[:n], nil) == nil {
@@ -85,7 +84,7 @@ func BenchmarkPings(b *testing.B) {
 					}
 				}
 			}()
-			before := cpu(syscall.RUSAGE_SELF)
+			before := cputime.Used()
 			start := k.pings.Load()
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -99,7 +98,7 @@ func BenchmarkPings(b *testing.B) {
 			}
 			b.StopTimer()
 			sent := float64(k.pings.Load() - start)
-			all := cpu(syscall.RUSAGE_SELF) - before
+			all := cputime.Used() - before
 			_ = phones.Close()
 			<-done
 			b.ReportMetric(float64(all-answering)/sent/1e3, "µs-cpu/ping")
@@ -126,25 +125,25 @@ func BenchmarkFloor(b *testing.B) {
 		defer close(done)
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		base, buf := cpu(rusageThread), make([]byte, 2048)
+		base, buf := ofThread(), make([]byte, 2048)
 		for {
 			n, from, err := phones.ReadFromUDPAddrPort(buf)
 			if err != nil {
-				answering = cpu(rusageThread) - base
+				answering = ofThread() - base
 				return
 			}
 			_, _ = phones.WriteToUDPAddrPort(buf[:n], from)
 		}
 	}()
 	to, buf := phones.LocalAddr().(*net.UDPAddr).AddrPort(), make([]byte, 2048)
-	before := cpu(syscall.RUSAGE_SELF)
+	before := cputime.Used()
 	b.ResetTimer()
 	for range b.N {
 		_, _ = server.WriteToUDPAddrPort(buf[:330], to)
 		_, _, _ = server.ReadFromUDPAddrPort(buf)
 	}
 	b.StopTimer()
-	all := cpu(syscall.RUSAGE_SELF) - before
+	all := cputime.Used() - before
 	_ = phones.Close()
 	<-done
 	b.ReportMetric(float64(all-answering)/float64(b.N)/1e3, "µs-cpu/ping")

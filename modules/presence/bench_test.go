@@ -8,12 +8,12 @@ package presence_test
 import (
 	"fmt"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/sim"
+	"github.com/sipscript/sipscript/internal/cputime"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
 )
 
@@ -121,15 +121,8 @@ func BenchmarkPublish(b *testing.B) {
 // processor reports the processor time of what follows until it is called again, the phones'
 // included: that does not depend on what else the machine does.
 func processor(b *testing.B) func() {
-	used := func() time.Duration {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	before := used()
-	return func() { b.ReportMetric(float64(used()-before)/float64(b.N), "cpu-ns/op") }
+	before := cputime.Used()
+	return func() { b.ReportMetric(float64(cputime.Used()-before)/float64(b.N), "cpu-ns/op") }
 }
 
 // BenchmarkHeap is what 100,000 subscriptions to 10,000 users hold, and 10,000 publications.

@@ -8,9 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/sipscript/sipscript/internal/memread"
 	"github.com/sipscript/sipscript/modules/internal/breathe"
@@ -282,19 +280,10 @@ func BenchmarkFind(b *testing.B) {
 	}
 	all := text.String()
 	b.ReportAllocs()
-	memread.Run(b, func() time.Duration { return cpu(b) }, func(i int) {
+	memread.Run(b, func(i int) {
 		at := i % count * digits
 		table.Find(prefix.Of(all[at : at+digits]))
 	})
-}
-
-// cpu is the processor time used so far: others may share the machine.
-func cpu(t testing.TB) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func BenchmarkBuild(b *testing.B) {
