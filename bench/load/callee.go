@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
+	"strings"
 )
 
 // silentUser begins the user part of contacts that ring and do not answer, until they are
@@ -43,6 +45,7 @@ func (c *callee) close()       { c.conn.Close() }
 
 func (c *callee) serve() {
 	contact := "Contact: <sip:" + c.addr() + ">\r\n"
+	session := fmt.Sprintf("Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", len(sdp), strings.TrimSuffix(sdp, "\r\n")) // answer adds its end
 	buf, out := make([]byte, 65536), make([]byte, 0, 4096)
 	for {
 		n, from, err := c.conn.ReadFromUDPAddrPort(buf)
@@ -64,7 +67,7 @@ func (c *callee) serve() {
 			send("487 Request Terminated", "Content-Length: 0\r\n")
 		case bytes.HasPrefix(req, []byte("INVITE")):
 			send("180 Ringing", contact+"Content-Length: 0\r\n")
-			send("200 OK", contact+"Content-Length: 0\r\n")
+			send("200 OK", contact+session)
 		case bytes.HasPrefix(req, []byte("ACK")):
 		default:
 			send("200 OK", "Content-Length: 0\r\n")

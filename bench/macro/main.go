@@ -96,7 +96,8 @@ func (b *bench) contenders() (list []contender, err error) {
 		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: forkLoad, ours: true, beside: "kamailio-fork10"},
 		contender{name: "ours-carrier", args: b.oursCarrier, load: carrierLoad, ours: true, beside: "kamailio-carrier"},
 		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true},
-		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true, beside: "ours"}), nil
+		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true, beside: "ours"},
+		contender{name: "ours-b2b", args: b.ours("bench/b2b.lua"), ours: true, beside: "ours"}), nil
 }
 
 // ours is this project's server with a script, and further flags.
