@@ -62,7 +62,7 @@ func runFlags() []cli.Flag {
 			Usage: "before that, wait at most `TIME` for calls in progress to end; new calls are refused"},
 		&cli.DurationFlag{Name: "max-delay", Usage: "refuse new calls (503) when messages wait for `TIME`, to protect calls in progress; 0: never", DefaultText: "100ms"},
 		&cli.StringFlag{Name: "ring", Value: defaultRing, Usage: "remember the last calls in `SIZE` of memory, for `sipscript explain` and trace; 0: none"},
-		&cli.StringFlag{Name: "hep", Usage: "send all messages to the capture server (Homer) at `udp:HOST:PORT`, as HEP version 3"},
+		&cli.StringFlag{Name: "hep", Usage: "send all messages to the capture server (Homer) at `udp:HOST:PORT`, or by tcp: or tls:, as HEP version 3"},
 		&cli.Uint64Flag{Name: "hep-id", Usage: "be `NUMBER` to the capture server of --hep", DefaultText: "0"},
 		&cli.StringFlag{Name: "otlp", Usage: "tell the OpenTelemetry collector at `URL` of each call as a span, by OTLP over HTTP: http://127.0.0.1:4318"},
 		&cli.StringFlag{Name: "config", Usage: "read the same settings from `FILE` (YAML); flags override SIPSCRIPT_* variables, which override the file"},

@@ -32,7 +32,7 @@ dispatch.configure{ sets = { pstn = { "sip:127.0.0.1:1" } } }
 redis.open("redis://127.0.0.1:1/0")
 function route(req) req:reply(404) end`, filepath.Join(t.TempDir(), "cdr.jsonl")))
 	cert, key := pair(t, time.Now().Add(time.Hour))
-	s, _ := served(t, "-l", "tls:127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--data", t.TempDir(), script)
+	s, _ := served(t, "-l", "tls:127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--data", t.TempDir(), "--hep", "udp:127.0.0.1:9", script)
 	s.callFigures.Settled(&engine.CallReport{Code: 408, Cause: engine.CauseTimeout, Ringing: time.Second})
 	s.callFigures.Settled(&engine.CallReport{Code: 200, Ringing: time.Second, Answered: time.Second})
 	c, err := net.Dial("udp", s.engine.Locals()[0].Addr.String())

@@ -5,7 +5,6 @@ package main
 import (
 	"errors"
 	"math"
-	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,7 +48,7 @@ func (s *server) remember() (err error) {
 		return nil, false
 	}})
 	if s.set.hep != "" {
-		if s.memory.hep, err = hep.New(hep.Options{Ring: s.memory.ring, To: s.set.hep, ID: s.set.hepID}); err != nil {
+		if s.memory.hep, err = hep.New(hep.Options{Ring: s.memory.ring, To: s.set.hep, ID: s.set.hepID, TLS: s.set.trusting, Log: s.log}); err != nil {
 			return err
 		}
 	}
@@ -78,9 +77,16 @@ func (m *memory) figures() []prometheus.Collector {
 	}
 	var list []prometheus.Collector
 	if m.hep != nil {
+		up := func() float64 {
+			if m.hep.Up() {
+				return 1
+			}
+			return 0
+		}
 		list = append(list,
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sipscript_hep_up", Help: "1 while the HEP server takes what is sent, 0 while it is away."}, up),
 			counter("sipscript_hep_sent_total", "Messages and steps sent to the HEP server.", m.hep.Sent),
-			counter("sipscript_hep_dropped_total", "Messages and steps that were not sent to the HEP server: there were too many, or the system took none.", m.hep.Dropped))
+			counter("sipscript_hep_dropped_total", "Messages and steps that were not sent to the HEP server: there were too many, or it took none.", m.hep.Dropped))
 	}
 	if m.otel != nil {
 		list = append(list,
@@ -136,10 +142,9 @@ func (s *settings) readHEP(c *cli.Context) error {
 	if text == "" {
 		return nil
 	}
-	rest, ok := strings.CutPrefix(text, "udp:")
-	if !ok || checkHostPort(rest) != nil {
-		return usagef("--hep %s: expected udp:HOST:PORT, such as udp:127.0.0.1:9060", text)
+	if err := hep.CheckTo(text); err != nil {
+		return usagef("--hep %s: %v", text, err)
 	}
-	s.hep = rest
+	s.hep = text
 	return nil
 }

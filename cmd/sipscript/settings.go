@@ -56,7 +56,7 @@ type settings struct {
 	logJSON    bool
 	budget     time.Duration
 	memory     int    // bytes
-	hep        string // host:port, "" for none
+	hep        string // udp:, tcp: or tls: and host:port; "" for none
 	hepID      uint32
 	otlp       string // URL, "" for none
 	ring       int    // bytes that the server remembers calls in; 0: none

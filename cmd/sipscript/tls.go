@@ -3,6 +3,7 @@ package main
 // The TLS flags.
 
 import (
+	"crypto/tls"
 	"fmt"
 	"time"
 
@@ -61,4 +62,14 @@ func (s *server) checkTLS() error {
 		}
 	}
 	return nil
+}
+
+// trusting is how this server looks at others that have certificates: by the authorities of
+// --tls-ca, whose file is read each time.
+func (s *settings) trusting() (*tls.Config, error) {
+	m, err := transport.LoadTLS(nil, s.rootCA)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{RootCAs: m.RootCAs, MinVersion: tls.VersionTLS12}, nil
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -202,7 +203,7 @@ func TestRingFlag(t *testing.T) {
 // With --hep all messages go to a capture server, also without a ring that can be asked.
 func TestHEPFlag(t *testing.T) {
 	for _, c := range []struct{ value, id, want string }{
-		{"127.0.0.1:9060", "0", "--hep 127.0.0.1:9060: expected udp:HOST:PORT"}, {"tcp:127.0.0.1:9060", "0", "expected udp:"}, {"udp:x", "0", "expected udp:"},
+		{"127.0.0.1:9060", "0", "--hep 127.0.0.1:9060: expected udp:HOST:PORT"}, {"http:127.0.0.1:9060", "0", "expected udp:"}, {"tls:x", "0", "expected udp:"},
 		{"udp:127.0.0.1:9060", "4294967296", "--hep-id 4294967296: expected a number up to"},
 	} {
 		t.Run(c.value+" "+c.id, func(t *testing.T) {
@@ -238,6 +239,32 @@ func TestHEPFlag(t *testing.T) {
 		}
 	}
 	t.Error("what was sent is not counted")
+}
+
+// Over TLS, the capture server's certificate is looked at as --tls-ca says.
+func TestHEPOverTLS(t *testing.T) {
+	cert, key := pair(t, time.Now().Add(time.Hour))
+	both, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{both}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	w := watchedServer(t, "--hep", "tls:"+server.Addr().String(), "--tls-ca", cert)
+	w.ask("one")
+	c, err := server.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	buf := make([]byte, 6)
+	if _, err := io.ReadFull(c, buf); err != nil || !bytes.HasPrefix(buf, []byte("HEP3")) {
+		t.Errorf("%q: %v", buf, err)
+	}
 }
 
 // With --otlp a span tells of a call, and what the script asks by HTTP is part of its trace.

@@ -1,16 +1,19 @@
 // Package hep sends what a ring remembers to a capture server, such as Homer's heplify-server, by
-// HEP version 3 over UDP.
+// HEP version 3 over UDP, TCP or TLS.
 //
 // An [Exporter] follows the ring, so it never delays a call: it reads what is new many times a
-// second, sends a batch of datagrams, and if it cannot keep up, what the ring has dropped meanwhile
-// is lost and counted. Messages are sent as the ring has them, credentials masked. What a script
-// decided and found out is sent as a log line of its call.
+// second, sends a batch of packets, and if it cannot keep up, what the ring has dropped meanwhile
+// is lost and counted. While the capture server is away nothing is read: what the ring still has
+// when it is back is sent then. Messages are sent as the ring has them, credentials masked. What
+// a script decided and found out is sent as a log line of its call.
 package hep
 
 import (
+	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
-	"net"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -22,102 +25,152 @@ import (
 // Options of an Exporter. Ring and To are required.
 type Options struct {
 	Ring *ring.Ring
-	To   string // host:port of the capture server
+	To   string // the capture server: udp:HOST:PORT, tcp:HOST:PORT or tls:HOST:PORT
 	ID   uint32 // by which the capture server knows this one
+	// TLS is asked for each connection over TLS; nil: the system's authorities vouch for the server
+	TLS func() (*tls.Config, error)
+	Log *slog.Logger // hears when the capture server goes and comes; nil: nobody does
 }
 
 const (
 	pause     = 50 * time.Millisecond // between looks at the ring
 	mostBatch = 1 << 20               // bytes in a row without a pause
 	rest      = 5 * time.Millisecond  // after so many, so that no socket's buffer overflows
-	mostBytes = 60_000                // of a datagram
+	mostBytes = 60_000                // of a packet's text
+	oneWrite  = 64 << 10              // bytes of a stream that are written at once
 	mostCalls = 20_000                // whose Call-IDs are known at a time
+	lastTry   = time.Second           // for a connection when all ends
 )
 
 // Exporter sends from New until Close.
 type Exporter struct {
 	opts     Options
-	conn     net.Conn
+	link     link
 	follower *ring.Follower
 	book     *ring.Book
-	stop     chan struct{}
+	ctx      context.Context // ends with Close
+	stop     context.CancelFunc
 	done     chan struct{}
 	once     sync.Once
 	sent     atomic.Uint64
 	dropped  atomic.Uint64
 	buf      []byte
+	packets  uint64        // in buf
+	left     []ring.Record // read, and not in buf yet
 }
 
-// New starts sending what is recorded from now on. The error is that of an address.
+// New starts sending what is recorded from now on. The error is that of an address (see [CheckTo]);
+// a server that is not there is no error.
 func New(o Options) (*Exporter, error) {
-	conn, err := net.Dial("udp", o.To)
+	e, err := prepare(o)
 	if err != nil {
-		return nil, fmt.Errorf("hep: %w", err)
+		return nil, err
 	}
-	e := &Exporter{opts: o, conn: conn, follower: o.Ring.Follow(false), book: o.Ring.NewBook(mostCalls), stop: make(chan struct{}), done: make(chan struct{})}
 	go e.run() // ends with Close
 	return e, nil
 }
 
-// Close sends what is left and ends.
-func (e *Exporter) Close() error {
-	var err error
-	e.once.Do(func() {
-		close(e.stop)
-		<-e.done
-		err = e.conn.Close()
-	})
-	return err
+func prepare(o Options) (*Exporter, error) {
+	network, addr, err := split(o.To)
+	if err != nil {
+		return nil, fmt.Errorf("hep: %s: %w", o.To, err)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Exporter{opts: o, follower: o.Ring.Follow(false), book: o.Ring.NewBook(mostCalls), done: make(chan struct{})}
+	e.link.network, e.link.addr, e.link.tls, e.link.log, e.link.patience = network, addr, o.TLS, o.Log, writeTime
+	e.ctx, e.stop = context.WithCancel(context.Background())
+	return e, nil
 }
 
-// Sent is how many datagrams were sent.
+// Close sends what is left, for some seconds at most, and ends.
+func (e *Exporter) Close() error {
+	e.once.Do(func() {
+		e.stop()
+		<-e.done
+	})
+	return nil
+}
+
+// Sent is how many packets were sent.
 func (e *Exporter) Sent() uint64 { return e.sent.Load() }
 
-// Dropped is how many records were not: the ring had dropped them, or the system took no datagram.
+// Dropped is how many records were not: the ring had dropped them, or the system or the capture
+// server took no packet.
 func (e *Exporter) Dropped() uint64 { return e.dropped.Load() }
+
+// Up reports whether the capture server takes what is sent, as far as is known.
+func (e *Exporter) Up() bool { return !e.link.down.Load() }
 
 func (e *Exporter) run() {
 	defer close(e.done)
+	defer e.link.close()
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		select {
-		case <-e.stop:
-			e.flush()
+		case <-e.ctx.Done():
+			ctx, cancel := context.WithTimeout(context.Background(), lastTry)
+			defer cancel()
+			e.link.patience, e.link.retry = lastTry, time.Time{}
+			e.flush(ctx)
 			return
 		case <-tick.C:
-			e.flush()
+			e.flush(e.ctx)
 		}
 	}
 }
 
-// flush sends all that is new.
-func (e *Exporter) flush() {
+// flush sends all that is new, while there is a way.
+func (e *Exporter) flush(ctx context.Context) {
 	bytes := 0
-	for {
-		before := e.follower.Lost()
-		list := e.follower.Next()
-		e.dropped.Add(e.follower.Lost() - before)
-		if len(list) == 0 {
+	for e.link.up(ctx) {
+		if len(e.left) == 0 {
+			before := e.follower.Lost()
+			e.left = e.follower.Next()
+			e.dropped.Add(e.follower.Lost() - before)
+		}
+		if len(e.left) == 0 {
 			return
 		}
-		for i := range list {
-			c := e.book.Add(&list[i])
-			if c == nil || list[i].Kind == ring.Unsent {
-				continue
+		for len(e.left) > 0 && e.link.conn != nil {
+			bytes += e.add(&e.left[0])
+			e.left = e.left[1:]
+			if !e.link.stream() || len(e.buf) > oneWrite || len(e.left) == 0 {
+				e.write()
 			}
-			e.buf = Append(e.buf[:0], &list[i], c, e.opts.ID)
-			if _, err := e.conn.Write(e.buf); err != nil {
-				e.dropped.Add(1)
-				continue
-			}
-			e.sent.Add(1)
-			if bytes += len(e.buf); bytes > mostBatch {
+			if bytes > mostBatch && !e.link.stream() {
 				bytes = 0
 				time.Sleep(rest)
 			}
 		}
 	}
+}
+
+// add puts a record into the buffer, and returns how many bytes that are.
+func (e *Exporter) add(r *ring.Record) int {
+	c := e.book.Add(r)
+	if c == nil || r.Kind == ring.Unsent {
+		return 0
+	}
+	n := len(e.buf)
+	e.buf = Append(e.buf, r, c, e.opts.ID)
+	e.packets++
+	return len(e.buf) - n
+}
+
+// write sends what is in the buffer. What a link took that broke with it is lost.
+func (e *Exporter) write() {
+	if e.packets == 0 {
+		return
+	}
+	if e.link.write(e.buf) == nil {
+		e.sent.Add(e.packets)
+	} else {
+		e.dropped.Add(e.packets)
+	}
+	e.buf, e.packets = e.buf[:0], 0
 }
 
 // The chunks of HEP version 3.
