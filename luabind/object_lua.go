@@ -34,6 +34,7 @@ func (v *vm) typeOf(t *ObjectType) *lua.LTable {
 	k := &boundKind{t: t, members: members, call: Call{vm: v, fn: &boundFunction{full: t.Variable()}}}
 	mt := v.metatable(func(l *lua.LState) int { return v.readField(l, k) }, func(l *lua.LState) int { return v.assignField(l, k) })
 	k.mt = mt
+	mt.Append(&lua.LUserData{Value: k}) // for member
 	mt.RawSetString("__tostring", v.main.NewFunction(func(l *lua.LState) int {
 		l.Push(lua.LString(t.text(l, k.receive(l))))
 		return 1
@@ -92,6 +93,40 @@ func (v *vm) readField(l *lua.LState, k *boundKind) int {
 		raise(l, "%s has no field '%s'%s%s", article(t.Name), string(name), suggestOrList(string(name), t.names()), t.hint())
 	}
 	return 1
+}
+
+// boundTo is the kind of an object, or nil for what has none.
+func boundTo(x *lua.LUserData) *boundKind {
+	mt, ok := x.Metatable.(*lua.LTable)
+	if !ok || len(insideOf(mt).array) == 0 {
+		return nil
+	}
+	if kind, ok := insideOf(mt).array[0].(*lua.LUserData); ok {
+		k, _ := kind.Value.(*boundKind)
+		return k
+	}
+	return nil
+}
+
+// member is a field or a method of an object, or nil where the interpreter must look. The stack may
+// have moved then.
+func (s *state) member(l *lua.LState, x *lua.LUserData, name string) lua.LValue {
+	k := boundTo(x)
+	if k == nil {
+		return nil
+	}
+	m := k.members[name]
+	switch {
+	case m.method != nil:
+		return m.method
+	case m.field == nil:
+		return nil
+	}
+	top := s.reg.top
+	m.field.push(k.at(l), x.Value)
+	value := s.reg.array[top]
+	s.reg.array[top], s.reg.top = nil, top
+	return value
 }
 
 // assignField is __newindex.

@@ -93,7 +93,7 @@ var requestType = &ObjectType{
 		}).orNil(),
 		reqField("expires", Seconds, "Expires", func(_ *Call, o *reqObj) lua.LValue { return expiresValue(o.req.Message()) }).orNil(),
 		reqField("id", String, "identifies this request, also among those of other processes", func(_ *Call, o *reqObj) lua.LValue { return o.identity() }),
-		reqField("vars", Table, "values of your own, kept with the transaction", func(c *Call, o *reqObj) lua.LValue { return o.vars(c.l) }),
+		reqField("vars", Table, "values of your own, kept with the transaction", func(c *Call, o *reqObj) lua.LValue { return o.vars() }),
 		reqField("in_dialog", Boolean, "whether it has a To tag (the ACK of a non-2xx has one too)", func(_ *Call, o *reqObj) lua.LValue { return lua.LBool(o.req.InDialog()) }),
 		reqField("answered", Integer, "the code of the final response that was sent", func(_ *Call, o *reqObj) lua.LValue {
 			if code := o.req.Answered(); code != 0 {
@@ -214,10 +214,10 @@ func (o *reqObj) identity() lua.LValue {
 }
 
 // vars is the table that stays with the transaction.
-func (o *reqObj) vars(l *lua.LState) lua.LValue {
+func (o *reqObj) vars() lua.LValue {
 	t, ok := o.req.Vars.(*lua.LTable)
 	if !ok {
-		t = l.NewTable()
+		t = newTable(0, 0)
 		o.req.Vars = t
 		o.vm.keep(t)
 	}

@@ -131,8 +131,15 @@ func run(l *lua.LState, base *frame) {
 				continue
 			}
 		case lua.OP_GETTABLEKS:
-			if x, ok := regs[b].(*lua.LTable); ok {
+			switch x := regs[b].(type) {
+			case *lua.LTable:
 				if x := field(x, text(choose(regs, constants, c))); x != nil {
+					regs[a] = x
+					continue
+				}
+			case *lua.LUserData:
+				if x := s.member(l, x, text(choose(regs, constants, c))); x != nil {
+					regs = reg.array[f.localBase:]
 					regs[a] = x
 					continue
 				}
@@ -259,12 +266,19 @@ func run(l *lua.LState, base *frame) {
 				}
 				break
 			}
-			if quick := quickOf(fn); quick != nil && len(regs)-a >= quickRoom {
+			quick, direct := quickOf(fn)
+			if quick != nil && len(regs)-a >= quickRoom {
 				if n = quick(v, l, regs[a:], n); n >= 0 {
 					s.leaveValues(f, regs[a:], a, n, c-1)
 					t.tick(l, 1)
 					continue
 				}
+			}
+			if direct && s.enter(f, fn, a, n, c-1) {
+				t.tick(l, 1)
+				s.leave(f, f.localBase+a, fn.GFunction(l), c-1)
+				regs = reg.array[f.localBase:]
+				continue
 			}
 		case lua.OP_TAILCALL:
 			fn, ok := regs[a].(*lua.LFunction)
@@ -275,7 +289,7 @@ func run(l *lua.LState, base *frame) {
 			if b == 0 {
 				n = reg.top - f.localBase - a - 1
 			}
-			quick := quickOf(fn)
+			quick, _ := quickOf(fn)
 			if quick == nil || len(regs)-a < quickRoom {
 				break
 			}

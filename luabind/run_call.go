@@ -63,6 +63,56 @@ func (s *state) push(f *frame, fn *lua.LFunction, a, n, nret int) *frame {
 	return next
 }
 
+// enter is push for a function of Go.
+func (s *state) enter(f *frame, fn *lua.LFunction, a, n, nret int) bool {
+	stack := s.stack.frames
+	if stack.used >= lua.FramesPerSegment {
+		return false
+	}
+	at := f.localBase + a
+	next := &stack.segments[stack.segment].array[stack.used]
+	next.idx = int(stack.used) + lua.FramesPerSegment*int(stack.segment)
+	stack.used++
+	next.fn, next.parent = fn, f
+	next.pc, next.base, next.localBase, next.returnBase = 0, at, at+1, at
+	next.nargs, next.nret, next.tailCall = n, nret, 0
+	top := at + 1 + n
+	if s.reg.top > top {
+		clear(s.reg.array[top:s.reg.top])
+	}
+	s.reg.top = top
+	s.frame = next
+	return true
+}
+
+// leave ends the frame that enter made for f: the function's n results are on top of the stack, and
+// want of them, or all, are wanted from at on.
+func (s *state) leave(f *frame, at, n, want int) {
+	stack, reg := s.stack.frames, s.reg
+	if stack.used == 0 { // those that the function has called lay in a segment of their own
+		stack.segments[stack.segment] = nil
+		stack.segment--
+		stack.used = lua.FramesPerSegment
+	}
+	stack.used--
+	s.frame = f
+	from, end := reg.top-n, at+n
+	if want != lua.MultRet {
+		end = f.localBase + int(f.fn.Proto.NumUsedRegisters)
+	} else {
+		want = n
+	}
+	copied := min(n, want)
+	copy(reg.array[at:at+copied], reg.array[from:from+copied])
+	for i := at + copied; i < end; i++ {
+		reg.array[i] = lua.LNil
+	}
+	if reg.top > end {
+		clear(reg.array[end:reg.top])
+	}
+	reg.top = end
+}
+
 // pop ends f, whose n results begin with register a, and returns the frame that called it; over is
 // that a function of Go did, or that f is base. f has a caller, and is not the first frame of a
 // segment.

@@ -67,6 +67,12 @@ func (v *vm) method(obj lua.LValue, name string) lua.LValue {
 		if f, ok := insideOf(x).strdict[name]; ok {
 			return f
 		}
+	case *lua.LUserData:
+		if k := boundTo(x); k != nil {
+			if f := k.members[name].method; f != nil {
+				return f
+			}
+		}
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (w *writer) value() string {
 	}
 	w.depth++
 	defer func() { w.depth-- }()
-	switch w.r.IntN(22) {
+	switch w.r.IntN(25) {
 	case 0, 1, 2, 3:
 		return w.name()
 	case 4, 5:
@@ -70,6 +70,12 @@ func (w *writer) value() string {
 		return w.pick("type(", "tonumber(", "select('#', ", "#tostring(", "f1(") + w.value() + ")"
 	case 20:
 		return "o + " + w.pick("1", "a")
+	case 21:
+		return w.pick("(g(", "select('#', g(", "f2(g(") + w.value() + ", " + w.value() + "))"
+	case 22:
+		return "h(" + w.pick("f1", "f2", "deep", "g", "a", "h") + ", " + w.pick("12", w.value()) + ")"
+	case 23:
+		return "uri." + w.pick("user", "host", "port", "scheme", "nothing", "params.x", "params.y")
 	}
 	return `(("k=v,l=w"):` + w.pick(`gsub("(%w)=", "%1:")`, `find("l")`, `match("(%w)=(%w)")`, `sub(2, -2)`, `byte(1)`, `upper()`, `len()`) + ")"
 }
@@ -167,6 +173,7 @@ local t, u, list = {1, 2, 3, x = 1}, {}, {5, 3, 9, 1, 7}
 local o = setmetatable({}, {__index = function(_, k) return k end, __newindex = u, __call = function(_, ...) return ... end,
   __add = function(x, y) return 7 end, __concat = function() return "cat" end, __eq = function() return true end,
   __lt = function() return true end})
+local uri = sip.uri("sip:bob@example.com:5070;x=1")
 local function f1(x) return x end
 local function f2(...) return select("#", ...), ... end
 local function deep(n) if n == 0 then return 0 end return 1 + deep(n - 1), n end
@@ -206,6 +213,43 @@ func TestProgramsAsInTheInterpretersLoop(t *testing.T) {
 	}
 }
 
+// Functions of Go are called, and return, at each depth of the stack, whose frames lie in segments:
+// with fewer and with more results than are wanted, and by way of functions that they call.
+func TestFunctionsOfGoAsInTheInterpretersLoop(t *testing.T) {
+	const text = `
+local uri = sip.uri("sip:bob@example.com;x=1")
+local function line(...)
+  local out = {}
+  for i = 1, select("#", ...) do out[i] = tostring((select(i, ...))) end
+  put(table.concat(out, " "))
+end
+local function same(...) return ... end
+local function at(n)
+  if n > 0 then
+    local x, y = at(n - 1)
+    return x + 1, y
+  end
+  local a, b, c, d = g(1, 2)
+  line(a, b, c, d)
+  local e = g(3, 4, 5)
+  g(6)
+  local f, g1, g2 = h(same, 7, 8)
+  line(e, f, g1, g2, h(h, g, 9, 10), g(h(same)))
+  line(h(same, uri.user, (uri.params.x)), uri.host, g(uri.port))
+  return h(function(x) return g(x, select("#", h(same, 1, nil, nil))) end, 5)
+end
+for n = 0, 20 do line(n, at(n)) line(h(at, n)) line(pcall(h, at, n)) line(pcall(g)) end
+line(pcall(h, function() return uri.nothing end))
+`
+	v, plain := newTestVM(t, ""), newTestVM(t, "")
+	plain.plain, plain.free, plain.spare = true, nil, nil
+	if ours, theirs := byVM(t, v, text), byVM(t, plain, text); ours != theirs {
+		t.Errorf("the interpreter's loop differs:\n%s", firstDifference(ours, theirs))
+	} else if !strings.Contains(ours, "has no field 'nothing'") {
+		t.Errorf("%s", ours)
+	}
+}
+
 func firstDifference(a, b string) string {
 	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for i := range min(len(x), len(y)) {
@@ -217,7 +261,21 @@ func firstDifference(a, b string) string {
 }
 
 // hooks are what a program writes by: put a line, and failed a caught error.
-func hooks(l *lua.LState, b *strings.Builder) {
+// g gives its arguments back, the last first; h calls a function in a function of Go.
+func hooks(v *vm, b *strings.Builder) {
+	l := v.main
+	l.SetGlobal("g", v.direct(func(l *lua.LState) int {
+		n := l.GetTop()
+		for i := n; i > 0; i-- {
+			l.Push(l.Get(i))
+		}
+		return n
+	}))
+	l.SetGlobal("h", v.direct(func(l *lua.LState) int {
+		n := l.GetTop()
+		l.Call(n-1, lua.MultRet)
+		return l.GetTop()
+	}))
 	l.SetGlobal("put", l.NewFunction(func(l *lua.LState) int { fmt.Fprintln(b, l.CheckString(1)); return 0 }))
 	l.SetGlobal("failed", l.NewFunction(func(l *lua.LState) int { fmt.Fprintln(b, "failed:", l.Get(1).String()); return 0 }))
 }
@@ -229,7 +287,7 @@ func byVM(t *testing.T, v *vm, text string) string {
 	}
 	var b strings.Builder
 	v.loading = true
-	hooks(v.main, &b)
+	hooks(v, &b)
 	if err := v.invoke(nil, v.main.NewFunctionFromProto(proto), nil); err != nil {
 		return b.String() + err.Text + "\n"
 	}

@@ -54,6 +54,8 @@ type vm struct {
 	boxes     boxes  // of the executor, as the next two are
 	scratch   []byte // for the text that is being made
 	walked    walked
+	// What functions of Go have as their upvalue that the executor may call itself
+	unyielding []*lua.Upvalue
 
 	serial  uint64
 	waits   uint64 // that ended: if the number is the same as before, the lane was not lent
@@ -351,7 +353,7 @@ func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
 	}
 	b := &boundFunction{Function: f, full: full, method: method}
 	if b.Where == Anywhere && !b.Waits {
-		return v.main.NewFunction(func(l *lua.LState) int { return b.run(v, l) })
+		return v.direct(func(l *lua.LState) int { return b.run(v, l) })
 	}
 	return v.main.NewFunction(func(l *lua.LState) int {
 		if a := v.continued; a != nil {

@@ -16,7 +16,7 @@ const exitText = "~~ksr~exit~~"
 var methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "SUBSCRIBE", "PUBLISH", "NOTIFY", "REFER", "INFO", "UPDATE", "PRACK", "MESSAGE", "KDMQ", "GET", "POST", "PUT", "DELETE"}
 
 // letters are those of is_method_in. INFO has none.
-var letters = map[byte]string{'I': "INVITE", 'A': "ACK", 'B': "BYE", 'C': "CANCEL", 'M': "MESSAGE", 'R': "REGISTER", 'S': "SUBSCRIBE", 'N': "NOTIFY", 'O': "OPTIONS",
+var letters = [256]string{'I': "INVITE", 'A': "ACK", 'B': "BYE", 'C': "CANCEL", 'M': "MESSAGE", 'R': "REGISTER", 'S': "SUBSCRIBE", 'N': "NOTIFY", 'O': "OPTIONS",
 	'E': "PRACK", 'P': "PUBLISH", 'F': "REFER", 'U': "UPDATE", 'G': "GET", 'K': "KDMQ", 'D': "DELETE", 'T': "POST", 'V': "PUT"}
 
 func coreRows() []Row {
@@ -113,11 +113,11 @@ func methodIn(k *call) int {
 		if c >= 'a' && c <= 'z' {
 			c -= 'a' - 'A'
 		}
-		name, known := letters[c]
-		if !known {
+		name := letters[c]
+		if name == "" {
 			k.log("there is no method of the letter " + string(rune(c)))
 		}
-		if known && k.isMethod(name) {
+		if name != "" && k.isMethod(name) {
 			return k.bool(true)
 		}
 	}

@@ -42,18 +42,10 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		do("branch", func(k *call) int { return sh.beginBranch(k) }),
 		do("reply", func(k *call) int { return sh.beginReply(k) }),
 		do("failure", func(k *call) int { return sh.beginFailure(k) }),
-		do("finish", func(k *call) int {
-			k.apply()
-			if k.f.kind == inBranch && k.f.uri != "" {
-				if err := k.f.branch.SetRURI(k.f.uri); err != nil {
-					k.sh.module.log.Error("the branch's URI is none", "error", err)
-				}
-			}
-			return k.bool(k.f.dropped)
-		}),
-		do("leave", func(k *call) int { k.f.branch, k.f.res = nil, nil; return 0 }),
+		do("finish", func(k *call) int { return k.finish(k.c.Bool(1)) }),
+		do("leave", func(k *call) int { k.f.leave(); return 0 }),
 		do("quiet", func(k *call) int { k.f.quiet = true; return 0 }),
-		do("callback", callback),
+		do("callback", func(k *call) int { return k.c.PushText(k.s.onReply) }),
 		do("over", func(k *call) int {
 			return k.bool(k.over())
 		}),
@@ -61,9 +53,9 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		do("replied", func(k *call) int { k.s.replied = true; return 0 }),
 		do("answers", func(k *call) int { return k.pushAnswers() }),
 		do("plan", plan),
+		do("times", (*call).pushTimes),
 		do("destination", destination),
 		do("found", found),
-		do("times", times),
 		do("uri", func(k *call) int { return k.c.PushText(k.uri()) }),
 		do("user", func(k *call) int { k.s.user, k.s.realm = k.c.String(1), k.c.String(2); return 0 }),
 		do("claimed", claimed),
@@ -109,7 +101,25 @@ func (sh *shim) ready(k *call) int {
 	return k.bool(true)
 }
 
-// beginBranch is branch(branch).
+// finish is finish(watched) -> whether the script dropped the branch or the response. What it
+// changed is carried out; unless a function of the script sees what is sent, the frame is left.
+func (k *call) finish(watched bool) int {
+	k.apply()
+	if k.f.kind == inBranch && k.f.uri != "" {
+		if err := k.f.branch.SetRURI(k.f.uri); err != nil {
+			k.sh.module.log.Error("the branch's URI is none", "error", err)
+		}
+	}
+	if !watched {
+		k.f.leave()
+	}
+	return k.bool(k.f.dropped)
+}
+
+// leave forgets what the frame was about.
+func (f *frame) leave() { f.branch, f.res = nil, nil }
+
+// beginBranch is branch(branch) -> the request, and the name of the function for it, or nil.
 func (sh *shim) beginBranch(k *call) int {
 	b := k.c.Branch(1)
 	s := sh.enter(k.c, &frame{kind: inBranch, branch: b})
@@ -119,17 +129,17 @@ func (sh *shim) beginBranch(k *call) int {
 	if len(s.sent) < maxStack {
 		s.sent = append(s.sent, weak.Make(b))
 	}
-	return 0
+	return k.c.PushRunning() + k.c.PushText(s.onBranch)
 }
 
-// beginReply is reply(response).
+// beginReply is reply(response) -> the request, and whether the response is final.
 func (sh *shim) beginReply(k *call) int {
 	res := k.c.Response(1)
 	f := &frame{kind: inReply, res: res}
 	s := sh.enter(k.c, f)
 	k.s = s
 	f.index = s.indexOf(res)
-	return 0
+	return k.c.PushRunning() + k.bool(res.Final())
 }
 
 // beginFailure is failure(response) -> the name of the function that was armed when the request was
@@ -175,14 +185,6 @@ func (s *session) indexOf(res *engine.Response) int {
 	return 0
 }
 
-// callback is callback("branch" | "reply") -> the name of the function, or nil.
-func callback(k *call) int {
-	if k.c.String(1) == "branch" {
-		return k.c.PushText(k.s.onBranch)
-	}
-	return k.c.PushText(k.s.onReply)
-}
-
 // pushAnswers pushes the headers for an answer of this server, or nil.
 func (k *call) pushAnswers() int {
 	if len(k.s.answers) == 0 {
@@ -212,27 +214,46 @@ func (k *call) over() bool {
 }
 
 // plan is plan() -> how many destinations the request has, 0 for along its Route, negative for what
-// t_relay returns, nil in a reply. The changes that were noted are carried out: from here on the
-// request goes.
+// t_relay returns, nil in a reply; the seconds to a final and to any response, nil for the server's
+// own.
 func plan(k *call) int {
+	if k.f.kind == inReply {
+		return k.c.PushNil()
+	}
+	return k.num(k.destinations()) + k.pushTimes()
+}
+
+// pushTimes pushes the seconds to a final and to any response, nil for the server's own.
+func (k *call) pushTimes() int {
+	for _, d := range []time.Duration{k.s.frInv, k.s.fr} {
+		if d == 0 {
+			k.c.PushNil()
+		} else {
+			k.c.PushSeconds(d)
+		}
+	}
+	return 2
+}
+
+// destinations is the first result of plan. The changes that were noted are carried out: from here
+// on the request goes.
+func (k *call) destinations() int {
 	s := k.s
 	switch {
-	case k.f.kind == inReply:
-		return k.c.PushNil()
 	case s.relayed || k.f.kind == inBranch || k.f.kind == inBranchFailure:
-		return k.num(twice)
+		return twice
 	case k.over():
 		k.sh.module.log.Error("KSR: the request was answered before: it is not relayed", "call_id", string(s.req.Message().CallID()))
-		return k.num(twice)
+		return twice
 	}
 	if s.set {
 		if _, ok := withPart(s.ruri, "", ""); !ok {
-			return k.num(badURI)
+			return badURI
 		}
 	}
 	if s.duri != "" {
 		if _, ok := withPart(s.duri, "", ""); !ok {
-			return k.num(badNext)
+			return badNext
 		}
 	}
 	if k.f.kind == inRequest {
@@ -244,17 +265,17 @@ func plan(k *call) int {
 	s.relayed, s.round, s.armed = true, s.tried, s.onFailure
 	if s.stranger() { // without a signature the server refuses it
 		s.branches = nil
-		return k.num(0)
+		return 0
 	}
 	if s.loose == ours && !s.set && s.duri == s.looseURI && len(s.branches) == 0 && k.f.kind == inRequest {
-		return k.num(0)
+		return 0
 	}
 	if k.f.kind == inFailure && len(s.branches) > 0 && !s.changed {
 		s.skip = 1
-		return k.num(len(s.branches))
+		return len(s.branches)
 	}
 	s.skip = 0
-	return k.num(1 + len(s.branches))
+	return 1 + len(s.branches)
 }
 
 // destination is destination(i) -> the place among the contacts of the lookup or nil, URI, next
@@ -355,15 +376,3 @@ func claimed(k *call) int {
 }
 
 var _ luabind.Editable = (*engine.Request)(nil)
-
-// times is times() -> the seconds to a final and to any response, nil for the server's own.
-func times(k *call) int {
-	for _, d := range []time.Duration{k.s.frInv, k.s.fr} {
-		if d == 0 {
-			k.c.PushNil()
-		} else {
-			k.c.PushSeconds(d)
-		}
-	}
-	return 2
-}

@@ -79,15 +79,21 @@ local function call(name, ...)
   return false
 end
 
+-- run is call without arguments, and without an outcome: it is what each message needs.
+local function run(name)
+  local f = _G[name]
+  if type(f) ~= "function" then return end
+  local ok, err = pcall(f)
+  if not ok and err ~= EXIT then core.failed(name, tostring(err)) end
+end
+
 -- The names of routes that a configuration may change.
 local reply_route = core.callback_of("core", "kemi.reply_route_callback") or "ksr_reply_route"
 local onsend_route = core.callback_of("core", "kemi.onsend_route_callback") or "ksr_onsend_route"
 
 local function onsend()
-  if _G[onsend_route] then
-    core.quiet()
-    call(onsend_route)
-  end
+  core.quiet()
+  run(onsend_route)
 end
 
 -- What a function of the script is called for: now, the branch or the response; of, its request;
@@ -104,40 +110,49 @@ local relayed
 
 relayed = {
   on_branch = function(branch)
-    core.branch(branch)
-    current.now, current.of, current.reply = branch, core.request(), false
-    call(core.callback("branch"))
-    local dropped = core.finish()
-    if not dropped then onsend() end
-    core.leave()
+    local req, named = core.branch(branch)
+    current.now, current.of, current.reply = branch, req, false
+    if named then run(named) end
+    local watched = _G[onsend_route] ~= nil
+    local dropped = core.finish(watched)
+    if watched then
+      if not dropped then onsend() end
+      core.leave()
+    end
     forget()
     if dropped then core.refuse(branch) end
   end,
   on_response = function(res)
-    if not res.cause then
-      core.reply(res)
-      current.now, current.of, current.reply = res, core.request(), true
-      call(reply_route)
-      call(core.callback("reply"))
+    local final
+    if res.cause then
+      final = res.final
+    else
+      current.now, current.reply = res, true
+      current.of, final = core.reply(res)
+      run(reply_route)
+      local named = core.callback()
+      if named then run(named) end
+      local watched = _G[onsend_route] ~= nil
       -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
-      local dropped = core.finish() and not res.final and not res:header("RSeq")
-      if dropped then res:drop() else onsend() end
-      core.leave()
-      forget()
-    end
-    if res.final then
-      local failed = core.branch_failed(res)
-      if failed then
-        call(failed)
+      local dropped = core.finish(watched) and not final and not res:header("RSeq")
+      if dropped then res:drop() end
+      if watched then
+        if not dropped then onsend() end
         core.leave()
       end
+      forget()
+    end
+    local failed = final and core.branch_failed(res)
+    if failed then
+      run(failed)
+      core.leave()
     end
   end,
   on_failure = function(res)
     local name = core.failure(res)
     if not name then return end
     forget()
-    call(name)
+    run(name)
     core.leave()
   end,
 }
@@ -150,8 +165,7 @@ local function target(req, i)
   return { uri = known or uri, next_hop = hop or routed and uri or nil, path = routed and req.routes or nil }
 end
 
-local function options(req)
-  local inv, any = core.times()
+local function options(inv, any)
   if not inv and not any then return relayed end
   return { on_branch = relayed.on_branch, on_response = relayed.on_response, on_failure = relayed.on_failure, timeout = inv, reply_timeout = any }
 end
@@ -162,20 +176,20 @@ local keep_values
 local function relay()
   local req = core.request()
   if keep_values then keep_values(req) end
-  local n = core.plan()
+  local n, inv, any = core.plan()
   if not n then return 0 end -- in a reply
   if n < 0 then return n end
   local ok
   if req.method == "CANCEL" then
     ok = req:forward(n > 0 and target(req, 1) or nil)
   elseif n == 0 then
-    ok = req:relay(options(req))
+    ok = req:relay(options(inv, any))
   elseif n == 1 then
-    ok = req:relay(target(req, 1), options(req))
+    ok = req:relay(target(req, 1), options(inv, any))
   else
     local list = {}
     for i = 1, n do list[i] = target(req, i) end
-    ok = req:relay(list, options(req))
+    ok = req:relay(list, options(inv, any))
   end
   return ok and 1 or -1
 end
@@ -374,8 +388,12 @@ local function handler(req)
     if core.suspended() then core.forget() end
     error(err, 0)
   end
-  if not go_on(core.suspended()) then return end
-  if not core.over() then req:drop() end
+  local id, over = core.suspended()
+  if id then
+    if not go_on(id) then return end
+    over = core.over()
+  end
+  if not over then req:drop() end
 end
 
 _G.KSR, _G.KSRVERSION = KSR, "2.0"

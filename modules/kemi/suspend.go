@@ -138,12 +138,12 @@ func (k *call) ofTransaction(name string) pv.Value {
 func (sh *shim) suspending(do func(name string, f func(k *call) int) luabind.Function) []luabind.Function {
 	waiting := &sh.module.shared.suspended
 	return []luabind.Function{
-		do("suspended", func(k *call) int { // -> the request's name, nil if it does not wait
+		do("suspended", func(k *call) int { // -> the request's name, nil if it does not wait; whether it is over
 			if !k.s.suspended {
-				return k.c.PushNil()
+				return k.c.PushNil() + k.bool(k.over())
 			}
 			k.s.suspended = false
-			return k.c.PushText(k.s.transaction().text())
+			return k.c.PushText(k.s.transaction().text()) + k.bool(k.over())
 		}),
 		do("resumed", func(k *call) int { // (name) -> the function, nil while the request waits
 			name, resumed := waiting.taken(k.c.String(1))
