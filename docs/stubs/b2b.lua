@@ -6,7 +6,7 @@
 ---@field id string names it
 ---@field call_id string the Call-ID of its messages
 ---@field state string "ringing", "calling", "answered" or "ended"
----@field why string|nil why it ended: "bye", "cancelled", "rejected", "hang up", "timeout", "elsewhere", "no ack", "lost", "media", "duration", "shutdown", "replaced"; nil before
+---@field why string|nil why it ended: "bye", "cancelled", "rejected", "hang up", "timeout", "elsewhere", "no ack", "lost", "media", "duration", "keepalive", "shutdown", "replaced"; nil before
 ---@field from sip.uri who called
 ---@field to sip.uri who was called
 ---@field peer any|nil the leg that it is bridged with

@@ -20,7 +20,7 @@
 ---@field a table the caller's side: {tag, contact, received}
 ---@field b table|nil the side that answered, or rings: {tag, contact, received}; nil before
 ---@field node string|nil the node that has it, of a call in list; nil for this one. Of another node's call its parties, state and times are known, and hang_up alone has an effect
----@field legs any[] of {uri, tag, state, code, cause, started, answered, ended}: the branches, in their order
+---@field legs any[] of {uri, tag, state, code, cause, started, answered, ended}: the branches, in their order; of a call of b2b those that were called
 ---@field vars table what track and keep have kept; a copy
 local dialog_call = {}
 

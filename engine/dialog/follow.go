@@ -4,6 +4,7 @@ package dialog
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -39,6 +40,13 @@ func (l *Leg) Follow(f Follower) {
 	}
 	more := l.more()
 	more.followers = append(more.followers, f)
+}
+
+// Unfollow takes a follower away from the leg alone.
+func (l *Leg) Unfollow(f Follower) {
+	if l.rare != nil {
+		l.rare.followers = slices.DeleteFunc(l.rare.followers, func(x Follower) bool { return x == f })
+	}
 }
 
 // FollowerOf is the follower of a type that the leg has. The token of its lane is held.

@@ -260,6 +260,9 @@ func (l *Leg) ID() string { return l.tag }
 // CallID is that of its messages.
 func (l *Leg) CallID() string { return l.callID }
 
+// RemoteTag is the tag of its party; "" while that has none.
+func (l *Leg) RemoteTag() string { return l.remoteTag }
+
 // Lane is the lane it belongs to.
 func (l *Leg) Lane() *lane.Lane { return l.lane }
 

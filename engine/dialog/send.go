@@ -48,3 +48,17 @@ func (l *Leg) Send(m Message, done func(*engine.Response)) error {
 		done(res)
 	})
 }
+
+// Ping asks the party whether it is there (OPTIONS). done is told the code of its answer, on the
+// lane: 408 if none came, and for one that could not be sent. Unlike Send it ends nothing.
+func (l *Leg) Ping(done func(code int)) error {
+	if l.s.phase != up {
+		return ErrState
+	}
+	return l.send(l.within("OPTIONS"), func(res *engine.Response, err error) {
+		if err != nil {
+			res = failure(err)
+		}
+		done(res.Code())
+	})
+}

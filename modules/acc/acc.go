@@ -218,7 +218,7 @@ func (a *Accounts) open(o SpoolOptions) error {
 	}
 	a.spool = s
 	a.queue.Store(s)
-	for _, u := range unfinished {
+	for _, u := range unfinished { // the sweep ends those that have ended with the process
 		if c, err := readNote(cdr.ID(u.Key), u.Data); err != nil {
 			a.o.Log.Error("acc: a call in progress can't be read; it has no record", "error", err)
 		} else {

@@ -26,6 +26,7 @@ type call struct {
 	track    string                            // the id of the tracked call, "" for none
 	ended    bool
 	restored bool // it began before the process did
+	own      bool // it is this server's own: its legs end with the process
 }
 
 const (
@@ -183,6 +184,7 @@ type note struct {
 	Record cdr.Record `json:"record"`
 	Tags   []string   `json:"tags"`
 	Track  string     `json:"track,omitempty"`
+	Own    bool       `json:"own,omitempty"`
 }
 
 // note appends what is kept of the call: a note in JSON.
@@ -197,6 +199,9 @@ func (c *call) note(b []byte) ([]byte, error) {
 	if c.track != "" { // hexadecimal
 		b = append(append(append(b, `,"track":"`...), c.track...), '"')
 	}
+	if c.own {
+		b = append(b, `,"own":true`...)
+	}
 	return append(b, '}'), err
 }
 
@@ -205,7 +210,7 @@ func readNote(id cdr.ID, text []byte) (*call, error) {
 	if err := json.Unmarshal(text, &n); err != nil {
 		return nil, err
 	}
-	return &call{id: id, r: n.Record, tags: n.Tags, track: n.Track, restored: true}, nil
+	return &call{id: id, r: n.Record, tags: n.Tags, track: n.Track, own: n.Own, restored: true}, nil
 }
 
 // table has the calls in progress.

@@ -13,7 +13,7 @@ type legs struct {
 	a     *Accounts
 	c     *call
 	first *dialog.Leg
-	of    map[*dialog.Leg]int // those that were called, by their numbers in the record
+	of    map[*dialog.Leg]int // those that were called, by their numbers in the record: see forget
 	open  int                 // legs that have not ended
 
 	// What ended the call, as far as is known
@@ -33,7 +33,7 @@ func (a *Accounts) RecordLeg(l *dialog.Leg, fields map[string]any) error {
 	case a.calls.size() >= mostCalls:
 		return errMany
 	}
-	x := &legs{a: a, c: &call{id: a.newID(a.engine.Load())}, first: l, of: map[*dialog.Leg]int{}, open: 1}
+	x := &legs{a: a, c: &call{id: a.newID(a.engine.Load()), own: true}, first: l, of: map[*dialog.Leg]int{}, open: 1}
 	now := a.wall()
 	x.c.r = aboutLeg(l, now)
 	x.c.r.ID, x.c.r.Type, x.c.r.Node = x.c.id.String(), cdr.Call, a.policy.Load().Node
@@ -59,6 +59,10 @@ func (s *session) Taken(l *dialog.Leg) {
 		return
 	}
 	s.taken = true
+	s.c.mu.Lock()
+	s.c.own = true
+	s.c.mu.Unlock()
+	s.a.noted(s.c) // it does not outlive the process
 	l.Follow(&legs{a: s.a, c: s.c, first: l, of: map[*dialog.Leg]int{}, open: 1})
 }
 
@@ -80,8 +84,11 @@ func (a *Accounts) SetLeg(l *dialog.Leg, fields map[string]any) error {
 		return nil
 	}
 	n, called := x.of[l]
-	if !called || l == x.first {
+	switch {
+	case l == x.first, !l.Dialled():
 		return a.change(x.c, fields)
+	case !called: // it has ended, and another has its place
+		return nil
 	}
 	x.c.mu.Lock()
 	defer x.c.mu.Unlock()
@@ -113,6 +120,15 @@ func (x *legs) Followed(e dialog.Event) {
 		}
 	case dialog.EventEnded:
 		x.ended(e, n, now)
+		x.forget(e.Leg, n)
+	}
+}
+
+// forget forgets a leg that has ended and whose place in the record others get as well: a call may
+// have any number of legs. The rest can be told of still: acc.set(leg).
+func (x *legs) forget(l *dialog.Leg, n int) {
+	if n == mostLegs-1 {
+		delete(x.of, l)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/modules/acc/cdr"
 	"github.com/sipscript/sipscript/modules/acc/sink"
 	"github.com/sipscript/sipscript/modules/acc/spool"
@@ -110,6 +111,9 @@ func (a *Accounts) Use(p Policy, fields []string) error {
 		a.o.Log.Warn("acc: destinations that the script no longer names had records waiting; those that are new have got them", "count", left)
 	}
 	a.policy.Store(&p)
+	if e := a.engine.Load(); e != nil && a.swept { // calls of before the start may have ended with it
+		e.Background().Post(lane.Func(func(*lane.Lane) { a.sweepCalls() }))
+	}
 	return nil
 }
 

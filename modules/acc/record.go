@@ -351,17 +351,23 @@ func (a *Accounts) sweep(l *lane.Lane) {
 	if e == nil || e.Background() != l {
 		return
 	}
+	defer l.After(sweepEvery, &a.due, a)
+	a.sweepCalls()
+}
+
+// sweepCalls ends those that never end.
+func (a *Accounts) sweepCalls() {
 	now, most := a.wall(), a.policy.Load().MaxDuration
 	a.calls.each(func(c *call) {
 		c.mu.Lock()
 		late := !c.r.Answered.IsZero() && now.Sub(c.r.Answered.Time) > most || c.restored && c.r.Answered.IsZero() && now.Sub(c.r.Began.Time) > mostRinging
+		late = late || c.restored && c.own // its legs have ended with the process
 		id := c.track
 		c.mu.Unlock()
 		if late && !a.lives(id) {
 			a.end(c, now, "", CauseLost, 0, "")
 		}
 	})
-	l.After(sweepEvery, &a.due, a)
 }
 
 // lives reports whether the tracked call with an id is still in progress: its own end will come.

@@ -29,7 +29,7 @@ var legType = &luabind.ObjectType{
 		luabind.FieldFrom("id", luabind.ReturnsText("names it"), func(x *leg) string { return x.id }),
 		luabind.FieldFrom("call_id", luabind.ReturnsText("the Call-ID of its messages"), func(x *leg) string { return x.callID }),
 		luabind.FieldFrom("state", luabind.ReturnsText("\"ringing\", \"calling\", \"answered\" or \"ended\""), func(x *leg) string { return stateNames[x.state.Load()] }),
-		luabind.FieldFrom("why", luabind.OrNil(luabind.ReturnsText("why it ended: \"bye\", \"cancelled\", \"rejected\", \"hang up\", \"timeout\", \"elsewhere\", \"no ack\", \"lost\", \"media\", \"duration\", \"shutdown\", \"replaced\"; nil before")), func(x *leg) string {
+		luabind.FieldFrom("why", luabind.OrNil(luabind.ReturnsText("why it ended: \"bye\", \"cancelled\", \"rejected\", \"hang up\", \"timeout\", \"elsewhere\", \"no ack\", \"lost\", \"media\", \"duration\", \"keepalive\", \"shutdown\", \"replaced\"; nil before")), func(x *leg) string {
 			if w := x.why.Load(); w != nil {
 				return *w
 			}

@@ -228,7 +228,7 @@ func (c *Call) change(f func(t *track.Call, at int64) track.Change) track.Change
 
 // release says that legs are over: gateways that count them have room again. all: the call is over.
 func (c *Call) release(all bool) {
-	if !all && len(c.t.Legs) < 2 {
+	if c.own || !all && len(c.t.Legs) < 2 {
 		return
 	}
 	e := c.d.engine.Load()

@@ -18,6 +18,9 @@ import (
 // ErrOwn is the error of what only the legs of such a call can be asked for.
 var ErrOwn = errors.New("the call is this server's own: its legs can be put on hold and transferred")
 
+// errAsked is the error of Track while another handler tracks the leg, and asks other nodes for room.
+var errAsked = errors.New("another handler is about to track the leg")
+
 // errDecided is the error of Track where nothing of the call can be followed.
 var errDecided = errors.New("track stands before the request's decision; dialog.track(leg) tracks what b2b.incoming returns")
 
@@ -26,10 +29,18 @@ type legs struct {
 	c     *Call
 	first *own.Leg
 	mu    sync.Mutex
-	open  map[*own.Leg]struct{} // guarded by mu for whoever is not on the lane
+	open  map[*own.Leg]*openLeg // guarded by mu for whoever is not on the lane
+	// It is closed, and set to nil, when it is known whether limits leave room for the call
+	asks chan struct{}
 	// What ended the first that ended, and who: what follows is the server's doing
 	by    track.Who
 	cause string
+}
+
+// openLeg is a leg that has not ended.
+type openLeg struct {
+	n      int   // its number in the call, of one that was called; otherwise -1
+	losses uint8 // pings in a row that it did not answer
 }
 
 // Taken has the call be that of a leg: a user agent of this server answers its INVITE.
@@ -40,13 +51,24 @@ func (s *session) Taken(l *own.Leg) {
 }
 
 // follow has the call be that of a leg. It runs on the leg's lane.
-func (c *Call) follow(l *own.Leg) {
-	x := &legs{c: c, first: l, open: map[*own.Leg]struct{}{l: {}}}
+func (c *Call) follow(l *own.Leg) *legs {
+	x := &legs{c: c, first: l, open: map[*own.Leg]*openLeg{}}
 	c.mu.Lock()
 	c.own = true
 	c.mu.Unlock()
+	x.began(l)
 	c.d.legs.Store(c, x)
 	l.Follow(x)
+	return x
+}
+
+// leave has the call be that of no leg.
+func (x *legs) leave() {
+	for l := range x.open {
+		l.Unfollow(x)
+	}
+	x.first.Unfollow(x)
+	x.c.d.legs.Delete(x.c)
 }
 
 // legs are those of a call of this server's own, nil of another, and after its end.
@@ -77,12 +99,31 @@ func (x *legs) has(callID string) bool {
 
 // TrackLeg is Track for the call that a leg is of. The token of the leg's lane is held.
 func (d *Dialogs) TrackLeg(l *own.Leg, o TrackOptions) (*Call, error) {
+	if x, known := own.FollowerOf[*legs](l); known && x.asks != nil {
+		return nil, errAsked
+	}
 	return d.trackLeg(l, o, func(f func(context.Context)) { f(context.Background()) })
 }
 
 func (d *Dialogs) trackLeg(l *own.Leg, o TrackOptions, await func(func(context.Context))) (*Call, error) {
-	if c := d.OfLeg(l); c != nil {
-		return c, c.retrack(&o, await)
+	for {
+		x, known := own.FollowerOf[*legs](l)
+		if !known || x.c.d != d {
+			break
+		}
+		asks := x.asks
+		if asks == nil {
+			return x.c, x.c.retrack(&o, await)
+		}
+		await(func(ctx context.Context) { // another handler, which tracks the leg
+			select {
+			case <-asks:
+			case <-ctx.Done():
+			}
+		})
+		if x.asks != nil {
+			return nil, errAsked
+		}
 	}
 	switch {
 	case l.State() == own.Ended:
@@ -98,26 +139,31 @@ func (d *Dialogs) trackLeg(l *own.Leg, o TrackOptions, await func(func(context.C
 	} else {
 		packed(&c.t, []byte(l.CallID()), []byte("<"+l.From()+">"), []byte("<"+l.To()+">"), []byte(l.To()))
 	}
-	if err := c.retrack(&o, await); err != nil {
+	x := c.follow(l)
+	x.asks = make(chan struct{}) // other nodes count as well, and meanwhile others may track it
+	err := c.retrack(&o, await)
+	close(x.asks)
+	if x.asks = nil; err != nil {
+		x.leave()
 		d.count.refused.Add(1)
 		return nil, err
 	}
 	d.count.tracked.Add(1)
 	d.table.add(c)
-	c.follow(l)
-	switch l.State() { // it may have ended while others counted
+	switch l.State() { // it may have ended meanwhile
 	case own.Ended:
+		x.leave()
 		c.change(func(t *track.Call, at int64) track.Change { return t.End(track.Server, track.CauseDropped, 0, at) })
 		return nil, nil
 	case own.Answered:
-		c.legs().answered(l)
+		x.answered(l)
 	}
 	return c, nil
 }
 
 // OfLeg is the call that a leg is of, nil for none. The token of the leg's lane is held.
 func (d *Dialogs) OfLeg(l *own.Leg) *Call {
-	if x, ok := own.FollowerOf[*legs](l); ok && x.c.d == d {
+	if x, ok := own.FollowerOf[*legs](l); ok && x.c.d == d && x.asks == nil {
 		return x.c
 	}
 	return nil
@@ -127,15 +173,14 @@ func (d *Dialogs) OfLeg(l *own.Leg) *Call {
 func (x *legs) Followed(e own.Event) {
 	switch e.Kind {
 	case own.EventBegan:
-		x.mu.Lock()
-		x.open[e.Leg] = struct{}{}
-		x.mu.Unlock()
+		x.began(e.Leg)
 		if x.c.State() == track.Ended { // it was hung up
 			e.Leg.EndFor(own.WhyHangUp, "")
 		}
 	case own.EventRinging:
+		x.leg(e.Leg, func(l *track.Leg, _ int64) { l.Code = 180 })
 		x.c.change(func(t *track.Call, at int64) track.Change {
-			if t.State != track.Early || t.RangAt != 0 {
+			if t.State != track.Early || t.RangAt != 0 || x.asks != nil {
 				return track.None
 			}
 			t.RangAt = at
@@ -148,9 +193,42 @@ func (x *legs) Followed(e own.Event) {
 	}
 }
 
-// answered notes the answer of the first leg: that is the call's.
+// began notes a leg.
+func (x *legs) began(l *own.Leg) {
+	o := &openLeg{n: -1}
+	if l.Dialled() {
+		x.c.change(func(t *track.Call, at int64) track.Change {
+			o.n = t.Dial(l.To(), at)
+			return track.None
+		})
+	}
+	x.mu.Lock()
+	x.open[l] = o
+	x.mu.Unlock()
+}
+
+// leg has f change what the call knows of one that was called.
+func (x *legs) leg(l *own.Leg, f func(l *track.Leg, at int64)) {
+	o := x.open[l]
+	if o == nil || o.n < 0 {
+		return
+	}
+	x.c.change(func(t *track.Call, at int64) track.Change {
+		if o.n < len(t.Legs) && t.Legs[o.n].State != track.Ended {
+			f(&t.Legs[o.n], at)
+		}
+		return track.None
+	})
+}
+
+// answered notes an answer: that of the first leg is the call's.
 func (x *legs) answered(l *own.Leg) {
-	if l != x.first {
+	x.leg(l, func(leg *track.Leg, at int64) {
+		if leg.AnswerAt == 0 {
+			leg.State, leg.AnswerAt, leg.Code, leg.Tag = track.Confirmed, at, 200, l.RemoteTag()
+		}
+	})
+	if l != x.first || x.asks != nil {
 		return
 	}
 	x.c.change(func(t *track.Call, at int64) track.Change {
@@ -164,14 +242,22 @@ func (x *legs) answered(l *own.Leg) {
 
 // ended notes the end of a leg, and of the call if it was the last.
 func (x *legs) ended(e own.Event) {
+	by, cause := x.whose(e)
+	x.leg(e.Leg, func(l *track.Leg, at int64) {
+		if l.State, l.Cause, l.EndedAt = track.Ended, cause, at; e.Code != 0 {
+			l.Code = e.Code
+		}
+		if e.Code != 0 && e.Why == own.WhyRejected { // as its answer says
+			l.Cause = ""
+		}
+	})
 	x.mu.Lock()
 	delete(x.open, e.Leg)
 	x.mu.Unlock()
-	by, cause := x.whose(e)
 	if x.cause == "" || by != track.Server || e.Leg == x.first && e.Code != 0 {
 		x.by, x.cause = by, cause
 	}
-	if len(x.open) > 0 {
+	if len(x.open) > 0 || x.asks != nil {
 		return
 	}
 	code := 0
@@ -213,13 +299,35 @@ func (x *legs) end(cause, reason string) {
 	if cause == track.CauseMaxDuration {
 		why = own.WhyDuration
 	}
+	for _, l := range x.all() {
+		l.EndFor(why, reason)
+	}
+}
+
+// all are the legs that have not ended, in an order.
+func (x *legs) all() []*own.Leg {
 	all := make([]*own.Leg, 0, len(x.open))
 	for l := range x.open {
 		all = append(all, l)
 	}
 	slices.SortFunc(all, func(a, b *own.Leg) int { return strings.Compare(a.ID(), b.ID()) })
-	for _, l := range all {
-		l.EndFor(why, reason)
+	return all
+}
+
+// ping pings the party of each leg that is answered. One that is gone has its leg ended, and its
+// owner hears of that.
+func (x *legs) ping() {
+	for _, l := range x.all() {
+		if l.State() == own.Answered && l.Ping(func(code int) { x.pinged(l, code) }) == nil {
+			x.c.d.count.pings.Add(1)
+		}
+	}
+}
+
+// pinged takes the answer to a ping. It runs on the leg's lane.
+func (x *legs) pinged(l *own.Leg, code int) {
+	if o := x.open[l]; o != nil && lost(&o.losses, code) {
+		l.EndFor(track.CauseKeepalive, "")
 	}
 }
 

@@ -61,7 +61,7 @@ var callType = &luabind.ObjectType{
 		}),
 		luabind.FieldFrom("node", luabind.OrNil(luabind.ReturnsText("the node that has it, of a call in list; nil for this one. Of another node's call its parties, state and times are known, "+
 			"and hang_up alone has an effect")), (*Call).Node),
-		field("legs", luabind.ReturnsValue(luabind.List, "of {uri, tag, state, code, cause, started, answered, ended}: the branches, in their order"), legsOf),
+		field("legs", luabind.ReturnsValue(luabind.List, "of {uri, tag, state, code, cause, started, answered, ended}: the branches, in their order; of a call of b2b those that were called"), legsOf),
 		luabind.FieldFrom("vars", luabind.ReturnsValue(luabind.Table, "what track and keep have kept; a copy"), func(c *Call) any {
 			if v := c.View().Vars; v != nil {
 				return v

@@ -50,6 +50,10 @@ func (c *Call) ping() {
 		c.proven = true
 	}
 	c.due[timerPing] = c.lane.Now().Add(again)
+	if x := c.legs(); x != nil {
+		x.ping()
+		return
+	}
 	for i := range v.Legs {
 		if l := &v.Legs[i]; l.State == track.Confirmed {
 			c.pingParty(&v, l, true)
@@ -87,17 +91,23 @@ func (c *Call) pinged(tag string, toCallee bool, code int) {
 	if toCallee {
 		losses = &l.LostB
 	}
+	gone := lost(losses, code)
+	c.mu.Unlock()
+	if gone {
+		c.endLeg(tag, track.CauseKeepalive, code)
+	}
+}
+
+// lost counts the losses in a row of a party by its answer to a ping, and reports whether it is
+// gone.
+func lost(losses *uint8, code int) bool {
 	switch code {
 	case 408, 430, 503, 504: // it did not arrive
 		*losses++
 	default:
 		*losses = 0
 	}
-	gone := code == 481 || *losses >= mostLosses
-	c.mu.Unlock()
-	if gone {
-		c.endLeg(tag, track.CauseKeepalive, code)
-	}
+	return code == 481 || *losses >= mostLosses
 }
 
 // endLeg ends one leg from this side; the call ends with the last.

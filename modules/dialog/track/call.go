@@ -73,6 +73,18 @@ func (c *Call) Send(uri string, cseq uint32, shown *Shown, at int64) int {
 	return len(c.Legs) - 1
 }
 
+// Dial notes somebody who is called for a call of this server's own, and returns the number of the
+// leg. The last one is that of the last who was called.
+func (c *Call) Dial(uri string, at int64) int {
+	l := Leg{URI: uri, SentAt: at}
+	if len(c.Legs) >= mostLegs {
+		c.Legs[mostLegs-1] = l
+		return mostLegs - 1
+	}
+	c.Legs = append(c.Legs, l)
+	return len(c.Legs) - 1
+}
+
 // mostLegs bounds the legs of a call; the last one stands for all beyond.
 const mostLegs = 64
 
