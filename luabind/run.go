@@ -40,6 +40,73 @@ const jumpBias = 1<<17 - 1
 
 func jump(inst uint32) int { return int(inst&0x3ffff) - jumpBias }
 
+// follow is where the code goes on after a test that a jump follows.
+func (t *thread) follow(l *lua.LState, code []uint32, pc int) int {
+	inst := code[pc]
+	if int(inst>>26) != lua.OP_JMP {
+		return pc
+	}
+	n := jump(inst)
+	if n < 0 {
+		t.tick(l, -n)
+	}
+	return pc + 1 + n
+}
+
+// reckon does the arithmetic before pc, and that which follows as long as it replaces the result:
+// what is between need be no value. It returns where the code goes on; 0: the operands are not
+// usual.
+func (v *vm) reckon(code []uint32, pc int, regs, constants []lua.LValue) int {
+	inst := code[pc-1]
+	a := operandA(inst)
+	x, ok := choose(regs, constants, operandB(inst)).(lua.LNumber)
+	y, ok2 := choose(regs, constants, operandC(inst)).(lua.LNumber)
+	if !ok || !ok2 {
+		return 0
+	}
+	n := x
+	for first := true; ; first = false {
+		switch int(inst >> 26) {
+		case lua.OP_ADD:
+			n = x + y
+		case lua.OP_SUB:
+			n = x - y
+		case lua.OP_MUL:
+			n = x * y
+		case lua.OP_DIV:
+			n = x / y
+		default:
+			r, ok := remainder(x, y)
+			if !ok {
+				if first {
+					return 0
+				}
+				regs[a] = v.boxes.number(n)
+				return pc - 1
+			}
+			n = r
+		}
+		inst = code[pc]
+		if op := int(inst >> 26); op < lua.OP_ADD || op > lua.OP_MOD || operandA(inst) != a {
+			break
+		}
+		x, y = n, n
+		if b := operandB(inst); b != a {
+			if x, ok = choose(regs, constants, b).(lua.LNumber); !ok {
+				break
+			}
+		}
+		if c := operandC(inst); c != a {
+			if y, ok = choose(regs, constants, c).(lua.LNumber); !ok {
+				break
+			}
+		}
+		pc++
+	}
+	regs[a] = v.boxes.number(n)
+	return pc
+}
+
 // choose is the value of a register or a constant.
 func choose(regs, constants []lua.LValue, n int) lua.LValue {
 	if n&constantBit != 0 {
@@ -65,6 +132,16 @@ func (t *thread) late(l *lua.LState, n int) {
 	}
 }
 
+// window is the code of the current function.
+type window struct {
+	code      []uint32
+	constants []lua.LValue
+	regs      []lua.LValue
+}
+
+//go:noinline
+func (w *window) open(f *frame) { w.code, w.constants = f.fn.Proto.Code, f.fn.Proto.Constants }
+
 // run executes functions of Lua, from the current one until the one whose frame is base has
 // returned. It is long because it is one loop: what an instruction needs stays in variables.
 func run(l *lua.LState, base *frame) {
@@ -80,132 +157,106 @@ func run(l *lua.LState, base *frame) {
 	}
 	v := t.vm
 	reg := s.reg
-	code, constants, pc := f.fn.Proto.Code, f.fn.Proto.Constants, f.pc
+	var w window
+	w.open(f)
+	pc := f.pc
 	s.settle(f)
-	regs := reg.array[f.localBase:]
+	w.regs = reg.array[f.localBase:]
 	for {
-		inst := code[pc]
+		inst := w.code[pc]
 		pc++
 		f.pc = pc
 		a, b, c := operandA(inst), operandB(inst), operandC(inst)
 		switch int(inst >> 26) {
 		case lua.OP_MOVE:
-			regs[a] = regs[b]
+			w.regs[a] = w.regs[b]
 			continue
 		case lua.OP_MOVEN:
-			regs[a] = regs[b]
+			w.regs[a] = w.regs[b]
 			for range c {
-				inst = code[pc]
-				regs[operandA(inst)] = regs[operandB(inst)]
+				inst = w.code[pc]
+				w.regs[operandA(inst)] = w.regs[operandB(inst)]
 				pc++
 			}
 			continue
 		case lua.OP_LOADK:
-			regs[a] = constants[inst&0x3ffff]
+			w.regs[a] = w.constants[inst&0x3ffff]
 			continue
 		case lua.OP_LOADBOOL:
-			regs[a] = boolean(b != 0)
+			w.regs[a] = boolean(b != 0)
 			if c != 0 {
 				pc++
 			}
 			continue
 		case lua.OP_LOADNIL:
 			for i := a; i <= b; i++ {
-				regs[i] = lua.LNil
+				w.regs[i] = lua.LNil
 			}
 			continue
 		case lua.OP_GETUPVAL:
-			regs[a] = f.fn.Upvalues[b].Value()
+			w.regs[a] = f.fn.Upvalues[b].Value()
 			continue
 		case lua.OP_SETUPVAL:
-			f.fn.Upvalues[b].SetValue(regs[a])
+			f.fn.Upvalues[b].SetValue(w.regs[a])
 			continue
 		case lua.OP_GETGLOBAL:
-			if x, ok := insideOf(f.fn.Env).strdict[text(constants[inst&0x3ffff])]; ok {
-				regs[a] = x
+			if x := v.lookUp(insideOf(f.fn.Env), text(w.constants[inst&0x3ffff])); x != nil {
+				w.regs[a] = x
 				continue
 			}
 		case lua.OP_GETTABLE:
-			if x := v.index(regs[b], choose(regs, constants, c)); x != nil {
-				regs[a] = x
+			if x := v.index(w.regs[b], choose(w.regs, w.constants, c)); x != nil {
+				w.regs[a] = x
 				continue
 			}
 		case lua.OP_GETTABLEKS:
-			switch x := regs[b].(type) {
+			switch x := w.regs[b].(type) {
 			case *lua.LTable:
-				if x := field(x, text(choose(regs, constants, c))); x != nil {
-					regs[a] = x
+				if x := v.field(insideOf(x), text(choose(w.regs, w.constants, c))); x != nil {
+					w.regs[a] = x
 					continue
 				}
 			case *lua.LUserData:
-				if x := s.member(l, x, text(choose(regs, constants, c))); x != nil {
-					regs = reg.array[f.localBase:]
-					regs[a] = x
+				if x := s.member(l, x, text(choose(w.regs, w.constants, c))); x != nil {
+					w.regs = reg.array[f.localBase:]
+					w.regs[a] = x
 					continue
 				}
 			}
 		case lua.OP_SELF:
-			if x := v.method(regs[b], text(choose(regs, constants, c))); x != nil {
-				regs[a+1] = regs[b]
-				regs[a] = x
+			if x := v.method(w.regs[b], text(choose(w.regs, w.constants, c))); x != nil {
+				w.regs[a+1] = w.regs[b]
+				w.regs[a] = x
 				continue
 			}
 		case lua.OP_SETTABLE:
-			if x, ok := regs[a].(*lua.LTable); ok && v.assign(l, insideOf(x), choose(regs, constants, b), choose(regs, constants, c)) {
+			if x, ok := w.regs[a].(*lua.LTable); ok && v.assign(l, insideOf(x), choose(w.regs, w.constants, b), choose(w.regs, w.constants, c)) {
 				continue
 			}
 		case lua.OP_SETTABLEKS:
-			if x, ok := regs[a].(*lua.LTable); ok && v.assignText(l, insideOf(x), choose(regs, constants, b), choose(regs, constants, c)) {
+			if x, ok := w.regs[a].(*lua.LTable); ok && v.assignText(l, insideOf(x), choose(w.regs, w.constants, b), choose(w.regs, w.constants, c)) {
 				continue
 			}
 		case lua.OP_NEWTABLE:
 			v.spend(l, tableSize+valueSize*b+entrySize*c)
-			regs[a] = newTable(b, c)
+			w.regs[a] = newTable(b, c)
 			continue
-		case lua.OP_ADD:
-			if x, ok := choose(regs, constants, b).(lua.LNumber); ok {
-				if y, ok := choose(regs, constants, c).(lua.LNumber); ok {
-					regs[a] = v.boxes.number(x + y)
-					continue
-				}
-			}
-		case lua.OP_SUB:
-			if x, ok := choose(regs, constants, b).(lua.LNumber); ok {
-				if y, ok := choose(regs, constants, c).(lua.LNumber); ok {
-					regs[a] = v.boxes.number(x - y)
-					continue
-				}
-			}
-		case lua.OP_MUL:
-			if x, ok := choose(regs, constants, b).(lua.LNumber); ok {
-				if y, ok := choose(regs, constants, c).(lua.LNumber); ok {
-					regs[a] = v.boxes.number(x * y)
-					continue
-				}
-			}
-		case lua.OP_DIV:
-			if x, ok := choose(regs, constants, b).(lua.LNumber); ok {
-				if y, ok := choose(regs, constants, c).(lua.LNumber); ok {
-					regs[a] = v.boxes.number(x / y)
-					continue
-				}
-			}
-		case lua.OP_MOD:
-			if x, ok := remainder(choose(regs, constants, b), choose(regs, constants, c)); ok {
-				regs[a] = v.boxes.number(x)
+		case lua.OP_ADD, lua.OP_SUB, lua.OP_MUL, lua.OP_DIV, lua.OP_MOD:
+			if n := v.reckon(w.code, pc, w.regs, w.constants); n > 0 {
+				pc = n
 				continue
 			}
 		case lua.OP_NOT:
-			regs[a] = boolean(falsy(regs[b]))
+			w.regs[a] = boolean(falsy(w.regs[b]))
 			continue
 		case lua.OP_LEN:
-			if n, ok := length(choose(regs, constants, b)); ok {
-				regs[a] = v.boxes.number(lua.LNumber(n))
+			if n, ok := length(choose(w.regs, w.constants, b)); ok {
+				w.regs[a] = v.boxes.number(lua.LNumber(n))
 				continue
 			}
 		case lua.OP_CONCAT:
-			if x := v.concat(l, t, regs[b:c+1]); x != nil {
-				regs[a] = x
+			if x := v.concat(l, t, w.regs[b:c+1]); x != nil {
+				w.regs[a] = x
 				continue
 			}
 		case lua.OP_JMP:
@@ -215,40 +266,48 @@ func run(l *lua.LState, base *frame) {
 			}
 			continue
 		case lua.OP_EQ:
-			if same, ok := equal(choose(regs, constants, b), choose(regs, constants, c)); ok {
+			if same, ok := equal(choose(w.regs, w.constants, b), choose(w.regs, w.constants, c)); ok {
 				if same == (a == 0) {
 					pc++
+				} else {
+					pc = t.follow(l, w.code, pc)
 				}
 				continue
 			}
 		case lua.OP_LT:
-			if less, ok := less(choose(regs, constants, b), choose(regs, constants, c)); ok {
+			if less, ok := less(choose(w.regs, w.constants, b), choose(w.regs, w.constants, c)); ok {
 				if less == (a == 0) {
 					pc++
+				} else {
+					pc = t.follow(l, w.code, pc)
 				}
 				continue
 			}
 		case lua.OP_LE:
-			if within, ok := lessOrEqual(choose(regs, constants, b), choose(regs, constants, c)); ok {
+			if within, ok := lessOrEqual(choose(w.regs, w.constants, b), choose(w.regs, w.constants, c)); ok {
 				if within == (a == 0) {
 					pc++
+				} else {
+					pc = t.follow(l, w.code, pc)
 				}
 				continue
 			}
 		case lua.OP_TEST:
-			if falsy(regs[a]) != (c == 0) {
+			if falsy(w.regs[a]) != (c == 0) {
 				pc++
+			} else {
+				pc = t.follow(l, w.code, pc)
 			}
 			continue
 		case lua.OP_TESTSET:
-			if x := regs[b]; falsy(x) == (c == 0) {
-				regs[a] = x
+			if x := w.regs[b]; falsy(x) == (c == 0) {
+				w.regs[a] = x
 			} else {
 				pc++
 			}
 			continue
 		case lua.OP_CALL:
-			fn, ok := regs[a].(*lua.LFunction)
+			fn, ok := w.regs[a].(*lua.LFunction)
 			if !ok {
 				break
 			}
@@ -260,16 +319,17 @@ func run(l *lua.LState, base *frame) {
 				if next := s.push(f, fn, a, n, c-1); next != nil {
 					t.tick(l, 1)
 					f = next
-					code, constants, pc = fn.Proto.Code, fn.Proto.Constants, 0
-					regs = reg.array[f.localBase:]
+					w.open(f)
+					pc = 0
+					w.regs = reg.array[f.localBase:]
 					continue
 				}
 				break
 			}
 			quick, direct := quickOf(fn)
-			if quick != nil && len(regs)-a >= quickRoom {
-				if n = quick(v, l, regs[a:], n); n >= 0 {
-					s.leaveValues(f, regs[a:], a, n, c-1)
+			if quick != nil && len(w.regs)-a >= quickRoom {
+				if n = quick(v, l, w.regs[a:], n); n >= 0 {
+					s.leaveValues(f, w.regs[a:], a, n, c-1)
 					t.tick(l, 1)
 					continue
 				}
@@ -277,11 +337,11 @@ func run(l *lua.LState, base *frame) {
 			if direct && s.enter(f, fn, a, n, c-1) {
 				t.tick(l, 1)
 				s.leave(f, f.localBase+a, fn.GFunction(l), c-1)
-				regs = reg.array[f.localBase:]
+				w.regs = reg.array[f.localBase:]
 				continue
 			}
 		case lua.OP_TAILCALL:
-			fn, ok := regs[a].(*lua.LFunction)
+			fn, ok := w.regs[a].(*lua.LFunction)
 			if !ok || !fn.IsG || f.parent == nil || s.stack.frames.used == 0 {
 				break
 			}
@@ -290,24 +350,25 @@ func run(l *lua.LState, base *frame) {
 				n = reg.top - f.localBase - a - 1
 			}
 			quick, _ := quickOf(fn)
-			if quick == nil || len(regs)-a < quickRoom {
+			if quick == nil || len(w.regs)-a < quickRoom {
 				break
 			}
-			if n = quick(v, l, regs[a:], n); n < 0 {
+			if n = quick(v, l, w.regs[a:], n); n < 0 {
 				break
 			}
 			t.tick(l, 1)
 			if f, ok = s.pop(f, base, a, n); ok {
 				return
 			}
-			code, constants, pc = f.fn.Proto.Code, f.fn.Proto.Constants, f.pc
-			regs = reg.array[f.localBase:]
+			w.open(f)
+			pc = f.pc
+			w.regs = reg.array[f.localBase:]
 			continue
 		case lua.OP_RETURN:
 			n := b - 1
 			if b == 0 {
 				// return (f()): the compiler counts on the top after a call.
-				if c = operandC(code[pc-2]); int(code[pc-2]>>26) == lua.OP_CALL && c > 0 {
+				if c = operandC(w.code[pc-2]); int(w.code[pc-2]>>26) == lua.OP_CALL && c > 0 {
 					reg.top = f.localBase + a + c - 1
 				}
 				n = reg.top - f.localBase - a
@@ -318,29 +379,30 @@ func run(l *lua.LState, base *frame) {
 			if f, ok = s.pop(f, base, a, n); ok {
 				return
 			}
-			code, constants, pc = f.fn.Proto.Code, f.fn.Proto.Constants, f.pc
-			regs = reg.array[f.localBase:]
+			w.open(f)
+			pc = f.pc
+			w.regs = reg.array[f.localBase:]
 			continue
 		case lua.OP_FORLOOP:
-			i, ok := regs[a].(lua.LNumber)
-			limit, ok2 := regs[a+1].(lua.LNumber)
-			step, ok3 := regs[a+2].(lua.LNumber)
+			i, ok := w.regs[a].(lua.LNumber)
+			limit, ok2 := w.regs[a+1].(lua.LNumber)
+			step, ok3 := w.regs[a+2].(lua.LNumber)
 			if !ok || !ok2 || !ok3 {
 				break
 			}
 			if i += step; step > 0 && i <= limit || step <= 0 && i >= limit {
 				x := v.boxes.number(i)
-				regs[a], regs[a+3] = x, x
+				w.regs[a], w.regs[a+3] = x, x
 				n := jump(inst)
 				pc += n
 				t.tick(l, -n)
 			}
 			continue
 		case lua.OP_TFORLOOP:
-			if v.iterate(l, regs[a:], c) {
-				if !isNil(regs[a+3]) {
-					regs[a+2] = regs[a+3]
-					n := jump(code[pc])
+			if v.iterate(l, w.regs[a:], c) {
+				if !isNil(w.regs[a+3]) {
+					w.regs[a+2] = w.regs[a+3]
+					n := jump(w.code[pc])
 					pc += n
 					t.tick(l, max(1, -n))
 				}
@@ -353,8 +415,9 @@ func run(l *lua.LState, base *frame) {
 			return
 		}
 		f = s.frame
-		code, constants, pc = f.fn.Proto.Code, f.fn.Proto.Constants, f.pc
+		w.open(f)
+		pc = f.pc
 		s.settle(f)
-		regs = reg.array[f.localBase:]
+		w.regs = reg.array[f.localBase:]
 	}
 }

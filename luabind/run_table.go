@@ -14,15 +14,14 @@ import (
 // first.
 
 // field is the value of a table under a text. nil: the interpreter must look (at the metatable).
-func field(x *lua.LTable, key string) lua.LValue {
-	t := insideOf(x)
-	if x, ok := t.strdict[key]; ok {
-		return x
-	}
+func (v *vm) field(t *table, key string) lua.LValue {
 	if isNil(t.metatable) {
+		if x, ok := t.strdict[key]; ok {
+			return x
+		}
 		return lua.LNil
 	}
-	return nil
+	return v.lookUp(t, key)
 }
 
 // index is the value of a table under a key, or nil where the interpreter must look.
@@ -60,9 +59,7 @@ func (v *vm) index(obj, key lua.LValue) lua.LValue {
 func (v *vm) method(obj lua.LValue, name string) lua.LValue {
 	switch x := obj.(type) {
 	case lua.LString:
-		if f, ok := insideOf(v.kinds.text).strdict[name]; ok {
-			return f
-		}
+		return v.lookUp(insideOf(v.kinds.text), name)
 	case *lua.LTable:
 		if f, ok := insideOf(x).strdict[name]; ok {
 			return f

@@ -109,14 +109,12 @@ func length(x lua.LValue) (n int, ok bool) {
 
 // remainder is x % y for whole numbers that are not negative: of others the sign, or what is
 // between, matters.
-func remainder(x, y lua.LValue) (r lua.LNumber, ok bool) {
-	a, ok1 := x.(lua.LNumber)
-	b, ok2 := y.(lua.LNumber)
-	if !ok1 || !ok2 || !(0 <= a && a < 1<<53 && 0 < b && b < 1<<53) {
+func remainder(x, y lua.LNumber) (r lua.LNumber, ok bool) {
+	if !(0 <= x && x < 1<<53 && 0 < y && y < 1<<53) {
 		return 0, false
 	}
-	i, j := int64(a), int64(b)
-	if lua.LNumber(i) != a || lua.LNumber(j) != b || math.Signbit(float64(a)) {
+	i, j := int64(x), int64(y)
+	if lua.LNumber(i) != x || lua.LNumber(j) != y || i == 0 && math.Signbit(float64(x)) {
 		return 0, false
 	}
 	return lua.LNumber(i % j), true
@@ -152,8 +150,15 @@ const boxesAtOnce = 32
 
 // number is n as a value.
 func (b *boxes) number(n lua.LNumber) lua.LValue {
-	if i := int(n); uint(i) < smallNumbers && lua.LNumber(i) == n && (i != 0 || !math.Signbit(float64(n))) {
+	if i := int(n); uint(i-1) < smallNumbers-1 && lua.LNumber(i) == n {
 		return wholeNumbers[i]
+	}
+	return b.other(n)
+}
+
+func (b *boxes) other(n lua.LNumber) lua.LValue {
+	if n == 0 && !math.Signbit(float64(n)) {
+		return wholeNumbers[0]
 	}
 	if len(b.free) == 0 {
 		b.free = make([]lua.LNumber, boxesAtOnce)

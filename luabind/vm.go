@@ -84,6 +84,7 @@ type vm struct {
 	// names of existing globals.
 	frozen  map[*lua.LTable]string
 	library map[string]bool
+	known   [manyKnown]known
 	*figures
 	clock lane.Clock
 }
