@@ -352,6 +352,14 @@ end)
 -- waited is the function that a suspended request goes on with, "" when it has waited for too long,
 -- nil when it is over before.
 local function waited(id)
+  local wait, later = core.later()
+  if wait then
+    if wait > 0 and not sip.sleep(wait) then return nil end
+    if type(_G[later]) == "function" then return later end
+    core.error("KSR.async: there is no function " .. later)
+    if not core.over() then answer(500, "I'm terribly sorry, server error occurred") end
+    return nil
+  end
   local pause, left = 0.01, core.times() or 30
   while left > 0 do
     if not sip.sleep(pause) then break end

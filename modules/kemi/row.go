@@ -28,7 +28,7 @@ type Row struct {
 // Rows are all functions, in the order of Kamailio's modules.
 func Rows() []Row {
 	var list []Row
-	for _, rows := range [][]Row{coreRows(), kxRows(), pvRows(), headerRows(), tmRows(), routeRows(), natRows(), tableRows(), xhttpRows(), suspendRows(), serviceRows(), furtherRows()} {
+	for _, rows := range [][]Row{coreRows(), kxRows(), pvRows(), headerRows(), tmRows(), routeRows(), natRows(), tableRows(), xhttpRows(), suspendRows(), asyncRows(), serviceRows(), furtherRows(), textRows(), uriRows(), sdpRows(), addressRows(), valueRows(), definitionRows()} {
 		list = append(list, rows...)
 	}
 	return list

@@ -66,6 +66,7 @@ type session struct {
 
 	flags    uint32
 	bflags   uint32
+	xflags   uint64 // those of corex
 	avps     map[string][]pv.Value
 	xavps    map[string][]map[string][]pv.Value
 	vars     map[string]pv.Value
@@ -85,8 +86,10 @@ type session struct {
 	onBranchFailure              string
 	armed                        string // onFailure when it was relayed, until it failed
 	newtran, relayed, replied    bool
-	suspended                    bool        // t_suspend was called
-	awaited                      bool        // and its end ends the wait
+	suspended                    bool   // t_suspend was called
+	awaited                      bool   // and its end ends the wait
+	next                         string // the function that an asynchronous one has put off
+	nextAfter                    time.Duration
 	tid                          transaction // zero until it is asked for
 	user                         string      // who has proved to have sent it
 	realm                        string

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/luabind"
@@ -112,6 +113,50 @@ func suspendRows() []Row {
 	}
 }
 
+// How long a function of KSR.async may be put off, as there.
+const (
+	maxLater = 100 * time.Second
+	maxSoon  = 30 * time.Second
+)
+
+func asyncRows() []Row {
+	const inFailure = "in a failure function it returns -1: functions wait by themselves; a name that is no function is answered 500"
+	return []Row{
+		{Name: "async.route", Params: "si", Result: "int", Does: "has the request wait, when ksr_request_route ends, for seconds, and go on with a function: 0, or -1 for none, 100 or more", Differs: inFailure,
+			call: func(k *call) int { return k.later(time.Duration(k.int(2))*time.Second, maxLater) }},
+		{Name: "async.ms_route", Params: "si", Result: "int", Does: "as async.route, for milliseconds, less than 30000", Differs: inFailure,
+			call: func(k *call) int { return k.later(time.Duration(k.int(2))*time.Millisecond, maxSoon) }},
+		{Name: "async.task_route", Params: "s", Result: "int", Does: "has the request go on with a function when ksr_request_route ends: 0", Differs: inFailure, call: func(k *call) int {
+			if !k.putOff(0) {
+				return k.num(-1)
+			}
+			return k.num(0)
+		}},
+	}
+}
+
+// later puts the function that the first argument names off.
+func (k *call) later(wait, most time.Duration) int {
+	if wait <= 0 || wait >= most {
+		k.log("it waits for more than none, and less than " + most.String())
+		return k.num(-1)
+	}
+	if !k.putOff(wait) {
+		return k.num(-1)
+	}
+	return k.num(0)
+}
+
+// putOff has the request go on with the function that the first argument names.
+func (k *call) putOff(wait time.Duration) bool {
+	if k.f.kind != inRequest || k.over() || k.s.suspended || k.str(1) == "" {
+		k.log("the request waits, or was answered or relayed, or there is no name")
+		return false
+	}
+	k.s.suspended, k.s.newtran, k.s.next, k.s.nextAfter = true, true, k.str(1), wait
+	return true
+}
+
 // transaction is the request's name.
 func (s *session) transaction() transaction {
 	if s.tid == (transaction{}) {
@@ -144,6 +189,14 @@ func (sh *shim) suspending(do func(name string, f func(k *call) int) luabind.Fun
 			}
 			k.s.suspended = false
 			return k.c.PushText(k.s.transaction().text()) + k.bool(k.over())
+		}),
+		do("later", func(k *call) int { // -> the seconds that the request waits, and the function; nil for t_suspend
+			if k.s.next == "" {
+				return k.c.PushNil()
+			}
+			n := k.c.PushSeconds(k.s.nextAfter) + k.c.PushString(k.s.next)
+			k.s.next = ""
+			return n
 		}),
 		do("resumed", func(k *call) int { // (name) -> the function, nil while the request waits
 			name, resumed := waiting.taken(k.c.String(1))

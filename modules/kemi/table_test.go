@@ -60,7 +60,7 @@ func TestCheck(t *testing.T) {
 		{"a module alone", `if not KSR.nosuch then return end`, ""},
 		{"no such function", `KSR.tm.t_nosuch()`, "t.lua:1:8: KSR.tm.t_nosuch: there is no such function in Kamailio 5.6"},
 		{"drop", `KSR.drop()`, "t.lua:1:5: KSR.drop: there is no such function in Kamailio 5.6: use KSR.x.drop(), or KSR.set_drop()"},
-		{"not here", "\nKSR.async.route()", "t.lua:2:11: KSR.async.route is not available here: use sip.sleep and sip.spawn"},
+		{"not here", "\nKSR.async.task_data()", "t.lua:2:11: KSR.async.task_data is not available here: use sip.sleep and sip.spawn"},
 		{"not here, not listed", `KSR.xmlrpc.dispatch_rpc()`, `t.lua:1:12: KSR.xmlrpc.dispatch_rpc is not available here: use the admin API, --admin`},
 		{"a variable that is not there", `KSR.pv.get("$nosuch")`, `t.lua:1:8: KSR.pv.get: "$nosuch": there is no variable $nosuch here`},
 		{"a transformation that is not there", `KSR.pv.get("$(ru{s.nosuch})")`, `t.lua:1:8: KSR.pv.get: "$(ru{s.nosuch})": there is no transformation {s.nosuch} here`},
@@ -90,7 +90,7 @@ func TestLoadRefuses(t *testing.T) {
 		files      map[string]string
 		want       string
 	}{
-		{"what is not there", "k.lua", map[string]string{"k.lua": "KSR.async.route()\nKSR.drop()"}, "k.lua:1: KSR.async.route is not available here"},
+		{"what is not there", "k.lua", map[string]string{"k.lua": "KSR.async.task_data()\nKSR.drop()"}, "k.lua:1: KSR.async.task_data is not available here"},
 		{"no file", "k.lua", nil, "k.lua cannot be read"},
 		{"a file elsewhere", "../k.lua", nil, "is not a file next to the script"},
 		{"another engine", "k.cfg", map[string]string{"k.cfg": `cfgengine "python"`}, `does not say cfgengine "lua"`},
