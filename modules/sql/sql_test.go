@@ -93,6 +93,18 @@ func TestQueries(t *testing.T) {
 	}
 }
 
+// What SQLite's driver takes for a time depends on the column's declared type, which an expression
+// doesn't have; the README tells how to get a number all the same.
+func TestTimesOfSQLite(t *testing.T) {
+	w := world(t, "sqlite:"+filepath.Join(t.TempDir(), "x.db"), `{ create = true }`)
+	eval(t, w, `return db:exec("CREATE TABLE t (at DATETIME, price DECIMAL(10,2))") ~= nil`, true)
+	eval(t, w, `return db:exec("INSERT INTO t VALUES ('2026-01-02 03:04:05', '1.50')")`, 1.0)
+	eval(t, w, `return db:value("SELECT at FROM t")`, 1767323045.0)
+	eval(t, w, `return db:value("SELECT max(at) FROM t")`, "2026-01-02 03:04:05")
+	eval(t, w, `return db:value("SELECT unixepoch(max(at)) FROM t")`, 1767323045.0)
+	eval(t, w, `return db:value("SELECT price FROM t")`, 1.5)
+}
+
 func TestTransactions(t *testing.T) {
 	for _, b := range backends(t) {
 		t.Run(b.name, func(t *testing.T) {
