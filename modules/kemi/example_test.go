@@ -7,8 +7,8 @@ import (
 )
 
 func Example() {
-	for _, f := range kemi.Source("route.lua", "function ksr_request_route() KSR.async.task_data('', '') end", nil) {
+	for _, f := range kemi.Source("route.lua", "function ksr_request_route() KSR.async.get_data() end", nil) {
 		fmt.Println(f)
 	}
-	// Output: route.lua:1:40: KSR.async.task_data is not available here: use sip.sleep and sip.spawn
+	// Output: route.lua:1:40: KSR.async.get_data is not available here: use sip.sleep and sip.spawn
 }

@@ -183,14 +183,16 @@ func (k *call) ofTransaction(name string) pv.Value {
 func (sh *shim) suspending(do func(name string, f func(k *call) int) luabind.Function) []luabind.Function {
 	waiting := &sh.module.shared.suspended
 	return []luabind.Function{
-		do("suspended", func(k *call) int { // -> the request's name, nil if it does not wait; whether it is over
+		// suspended() -> the request's name, nil if it does not wait; whether it is over
+		do("suspended", func(k *call) int {
 			if !k.s.suspended {
 				return k.c.PushNil() + k.bool(k.over())
 			}
 			k.s.suspended = false
 			return k.c.PushText(k.s.transaction().text()) + k.bool(k.over())
 		}),
-		do("later", func(k *call) int { // -> the seconds that the request waits, and the function; nil for t_suspend
+		// later() -> the seconds that the request waits, and the function; nil for t_suspend
+		do("later", func(k *call) int {
 			if k.s.next == "" {
 				return k.c.PushNil()
 			}
