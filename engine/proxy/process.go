@@ -156,7 +156,8 @@ func (c *Core) sendSuccess(s *transaction.Server, m *message.Message) {
 		if v := s.From.Veil; v != nil && v.CallID != "" {
 			_ = m.Set("Call-ID", v.CallID)
 		}
-		_ = c.Layer.ForwardResponse(m, &s.ReplyTo)
+		to := s.ReplyTo()
+		_ = c.Layer.ForwardResponse(m, &to)
 	}
 }
 

@@ -74,7 +74,8 @@ func (x *Context) appendStateless(dst []byte) ([]byte, error) {
 		return nil, err
 	}
 	var way [longestWay]byte
-	return x.core.appendWithWay(dst, &via, x.Req.CallID(), cs.Number, appendWay(way[:0], &x.Server.ReplyTo)), nil
+	to := x.Server.ReplyTo()
+	return x.core.appendWithWay(dst, &via, x.Req.CallID(), cs.Number, appendWay(way[:0], &to)), nil
 }
 
 // MayForward reports whether the request can still be forwarded without a transaction. If its

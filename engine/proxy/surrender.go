@@ -11,7 +11,7 @@ import (
 // was, for whoever reads it.
 func (x *Context) Surrender() *transaction.Server {
 	s := x.Server
-	x.Server = &transaction.Server{From: s.From, ReplyTo: s.ReplyTo}
+	x.Server = s.Origin()
 	x.shown = true
 	x.Forgotten()
 	return s

@@ -32,6 +32,26 @@ func (k Key) Sum(parts ...[]byte) uint64 {
 	return v.end(total << 56)
 }
 
+// Sum128 is a hash of twice the length (SipHash-2-4-128), which has nothing to do with Sum: so long
+// that it can stand for the text.
+func (k Key) Sum128(text []byte) [2]uint64 {
+	v := newState(k)
+	v.b ^= 0xee
+	total := uint64(len(text))
+	for ; len(text) >= 8; text = text[8:] {
+		v = v.word(binary.LittleEndian.Uint64(text))
+	}
+	var last [8]byte
+	copy(last[:], text)
+	v = v.word(binary.LittleEndian.Uint64(last[:]) | total<<56)
+	v.c ^= 0xee
+	v = v.round().round().round().round()
+	first := v.a ^ v.b ^ v.c ^ v.d
+	v.b ^= 0xdd
+	v = v.round().round().round().round()
+	return [2]uint64{first, v.a ^ v.b ^ v.c ^ v.d}
+}
+
 // state is passed by value, which keeps it in registers.
 type state struct{ a, b, c, d uint64 }
 

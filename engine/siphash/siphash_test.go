@@ -3,6 +3,7 @@ package siphash
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"testing"
 )
 
@@ -55,5 +56,21 @@ func BenchmarkSum(b *testing.B) {
 	var sum uint64
 	for b.Loop() {
 		sum += Key{1, sum}.Sum(text, number, number, text)
+	}
+}
+
+// Of the reference's vectors: key 00 01 … 0f, texts of 0, 1 and 63 bytes 00 01 ….
+func TestSum128(t *testing.T) {
+	k := Key{0x0706050403020100, 0x0f0e0d0c0b0a0908}
+	var text [63]byte
+	for i := range text {
+		text[i] = byte(i)
+	}
+	for n, want := range map[int]string{0: "a3817f04ba25a8e66df67214c7550293", 1: "da87c1d86b99af44347659119b22fc45", 63: "5150d1772f50834a503e069a973fbd7c"} {
+		sum := k.Sum128(text[:n])
+		got := hex.EncodeToString(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, sum[0]), sum[1]))
+		if got != want {
+			t.Errorf("%d bytes: %s, want %s", n, got, want)
+		}
 	}
 }

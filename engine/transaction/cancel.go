@@ -16,12 +16,11 @@ func (l *Layer) cancel(a *Arrival) {
 		l.lose(a, EventUnreadable)
 		return
 	}
-	if s := l.servers[string(key)]; s != nil {
+	if s := l.servers[key]; s != nil {
 		l.count(EventRetransmissionIn)
 		s.feed(evRequest, nil) //nolint:errcheck // counted in feed
 		return
 	}
-	own := string(key)
 	of := l.cancelled(a.Msg)
 	if of == nil {
 		l.count(EventUnmatchedCancel)
@@ -29,7 +28,7 @@ func (l *Layer) cancel(a *Arrival) {
 		return
 	}
 	a.Msg.SetReceived(a.Source)
-	l.answerCancel(a, own)
+	l.answerCancel(a, key)
 	if of.method == message.MethodInvite && of.state == Proceeding {
 		l.user.Cancelled(of, a.Msg)
 	}
@@ -40,17 +39,12 @@ func (l *Layer) cancel(a *Arrival) {
 // Requests with an extension method are not found: their keys contain the method name, which a
 // CANCEL does not have.
 func (l *Layer) cancelled(m *message.Message) *Server {
-	key, _ := l.serverKey(m, message.MethodInvite, m.ToTag())
-	if s := l.servers[string(key)]; s != nil {
-		return s
-	}
 	for method := message.MethodInvite; method <= message.MethodUpdate; method++ {
 		if method == message.MethodCancel {
 			continue
 		}
-		key[len(key)-1] = byte(method)
-		if s := l.servers[string(key)]; s != nil {
-			return s
+		if key, ok := l.serverKey(m, method, m.ToTag()); ok && l.servers[key] != nil {
+			return l.servers[key]
 		}
 	}
 	return nil
@@ -58,10 +52,10 @@ func (l *Layer) cancelled(m *message.Message) *Server {
 
 // answerCancel answers 200, with the To tag of the INVITE's responses made here (§9.2). The
 // transaction keeps no copy of the request.
-func (l *Layer) answerCancel(a *Arrival, key string) {
-	s := &Server{From: *a, layer: l, timers: l.timers, method: message.MethodCancel, key: key}
-	s.From.Msg = nil
-	s.ReplyTo = l.replyTo(a)
+func (l *Layer) answerCancel(a *Arrival, key serverKey) {
+	s := &Server{key: key}
+	l.fill(s, a)
+	s.replyTo(a)
 	s.state = Trying
 	l.servers[key] = s
 	var tag [16]byte
@@ -80,10 +74,12 @@ func (c *Client) Cancel(headers []byte) {
 	}
 	c.cancelled = true
 	if c.state == Calling {
-		c.cancelHeaders = append([]byte(nil), headers...)
-	} else {
-		c.cancelHeaders = headers
+		if len(headers) > 0 {
+			c.seldom().cancelHeaders = append([]byte(nil), headers...)
+		}
+		headers = nil
 	}
+	c.terms.layer.reason = headers
 	c.feed(evCancel, nil)
 }
 
@@ -93,8 +89,12 @@ func (c *Client) cancelStep(do action, e event) {
 	case do&doAwait1xx != 0:
 		c.waiting = true
 	case do&doSendCancel != 0:
-		c.sendCancel()
-		c.cancelHeaders = nil
+		l := c.terms.layer
+		headers := l.reason
+		if l.reason = nil; c.rare != nil && headers == nil {
+			headers, c.rare.cancelHeaders = c.rare.cancelHeaders, nil
+		}
+		c.sendCancel(headers)
 	case c.waiting && c.state == Proceeding && e == ev1xx:
 		c.waiting = false
 		c.feed(evCancel, nil)
@@ -104,17 +104,14 @@ func (c *Client) cancelStep(do action, e event) {
 // sendCancel starts the CANCEL's own client transaction. Nobody receives its responses: its effect
 // shows in the INVITE's. If it cannot be sent, the INVITE's Timer B, started with it, still bounds
 // the wait.
-func (c *Client) sendCancel() {
-	l := c.layer
+func (c *Client) sendCancel(headers []byte) {
+	l := c.terms.layer
 	if err := l.reparse.Parse(c.sent, &ownLimits); err != nil {
 		return
 	}
-	l.out = message.AppendCancel(l.out[:0], &l.reparse, c.cancelHeaders)
+	l.out = message.AppendCancel(l.out[:0], &l.reparse, headers)
 	l.reparse.Reset()
-	x := &Client{
-		layer: l, timers: c.timers, method: message.MethodCancel,
-		branch: c.branch, to: c.to,
-	}
+	x := &Client{terms: c.terms, method: message.MethodCancel, branch: c.branch, to: c.to}
 	x.sent = l.stored.keep(nil, l.out)
 	l.begin(x, l.cancels) //nolint:errcheck // counted in begin
 }

@@ -14,27 +14,41 @@ import (
 
 // Client is a client transaction.
 type Client struct {
-	layer  *Layer
-	owner  Owner // nil when abandoned, and for a CANCEL
-	timers *Timers
-	clock  clock
+	terms *terms
+	owner Owner // nil when abandoned, and for a CANCEL
+	clock clock
 
-	branch     string
-	methodText string // of an extension method
-	method     message.Method
-	state      State
+	branch string
+	method message.Method
+	state  State
 
-	resent        bool // by another connection; see reconnect
-	waiting       bool // a CANCEL waits for the first provisional
-	cancelled     bool // a CANCEL was requested
-	cancelHeaders []byte
+	resent    bool // by another connection; see reconnect
+	waiting   bool // a CANCEL waits for the first provisional
+	cancelled bool // a CANCEL was requested
+
+	rare *rareClient // nil while all of it is zero
 
 	to transport.Peer
 	// What doSendAgain sends: the request, then, after a non-2xx, its ACK. It is in a buffer of the
 	// layer.
 	sent []byte
+}
 
-	stream *streamWait // in the layer's streams, nil: it is not
+// rareClient is what few client transactions have.
+type rareClient struct {
+	methodText    string // of an extension method
+	cancelHeaders []byte // of a CANCEL that waits for the first provisional
+	// Its place in the layer's streams: the connection, 0 for none, and its list
+	onFlow     transport.FlowID
+	next, prev *Client
+}
+
+// seldom is c.rare, to be written to.
+func (c *Client) seldom() *rareClient {
+	if c.rare == nil {
+		c.rare = new(rareClient)
+	}
+	return c.rare
 }
 
 // machine is the table of its states.
@@ -107,12 +121,12 @@ func (l *Layer) send(req *message.Message, to *transport.Peer, branch string, ow
 	if local == nil {
 		return nil, ErrNoListener
 	}
-	c := &Client{layer: l, owner: owner, timers: l.timers, method: method, to: *to}
+	c := &Client{terms: l.terms, owner: owner, method: method, to: *to}
 	// The Via and the socket that sends must stay together, through retransmissions, ACK and
 	// CANCEL.
 	c.to.Local = local
 	if method == message.MethodOther {
-		c.methodText = string(req.MethodText())
+		c.seldom().methodText = string(req.MethodText())
 	}
 	c.branch = branch
 	c.sent = l.writeRequest(req, local, to.Kind, c.branch)
@@ -163,13 +177,13 @@ func (c *Client) receive(a *Arrival) {
 func (c *Client) feed(e event, a *Arrival) {
 	t := c.machine().step(c.state, e)
 	if t.next == start {
-		c.layer.count(EventIgnored)
+		c.terms.layer.count(EventIgnored)
 		return
 	}
 	again := t.next == c.state && a != nil && t.do&doPass == 0
 	c.state = t.next
 	if again {
-		c.layer.count(EventRetransmissionIn)
+		c.terms.layer.count(EventRetransmissionIn)
 	}
 	if t.do&doStop != 0 {
 		c.clock.stop()
@@ -179,9 +193,9 @@ func (c *Client) feed(e event, a *Arrival) {
 		failed = c.sendAck(a.Msg)
 	}
 	if t.do&doSendAgain != 0 && len(c.sent) > 0 {
-		c.layer.count(EventRetransmissionOut)
-		if c.layer.doubt != nil && (c.state == Calling || c.state == Trying) {
-			c.layer.doubt.Doubt(&c.to)
+		c.terms.layer.count(EventRetransmissionOut)
+		if c.terms.layer.doubt != nil && (c.state == Calling || c.state == Trying) {
+			c.terms.layer.doubt.Doubt(&c.to)
 		}
 		failed = c.send()
 	}
@@ -189,7 +203,7 @@ func (c *Client) feed(e event, a *Arrival) {
 		c.drop()
 	}
 	if t.do&doCount != 0 {
-		c.layer.count(EventTimeout)
+		c.terms.layer.count(EventTimeout)
 	}
 	c.cancelStep(t.do, e)
 	c.startTimers(t)
@@ -215,15 +229,15 @@ func (c *Client) tell(do action, a *Arrival) {
 	case do&doPass != 0 && owner != nil:
 		owner.Response(c, a.Msg)
 	case do&doPass != 0 && c.method == message.MethodInvite && a.Msg.Status()/100 == 2:
-		c.layer.count(EventStray)
-		c.layer.user.Stray(a)
+		c.terms.layer.count(EventStray)
+		c.terms.layer.user.Stray(a)
 	case do&doFail != 0 && owner != nil:
 		c.owner = nil
-		err := c.layer.failing
+		err := c.terms.layer.failing
 		if err == nil {
 			err = ErrTimeout
 		}
-		c.layer.failing = nil
+		c.terms.layer.failing = nil
 		owner.Failed(c, err)
 	}
 }
@@ -231,16 +245,15 @@ func (c *Client) tell(do action, a *Arrival) {
 // startTimers starts the timers of a transition. One of length zero runs out at once; Terminated
 // ends the transaction.
 func (c *Client) startTimers(t transition) {
-	l := c.layer
+	l := c.terms.layer
 	now := l.lane.Now()
 	reliable := c.to.Kind.Reliable()
 	// A and E: never on a reliable transport (§17.1.1.2, §17.1.2.2)
 	if t.again != none && !reliable {
-		c.clock.interval = c.timers.next(t.again, c.clock.interval, c.state)
-		c.clock.again, c.clock.againOf = now.Add(c.clock.interval), t.again
+		c.clock.start(&c.terms.Timers, t.again, c.state, now)
 	}
 	if t.end != none {
-		d := c.timers.end(t.end, c.method == message.MethodInvite, reliable)
+		d := c.terms.end(t.end, c.method == message.MethodInvite, reliable)
 		if d == 0 {
 			c.state = c.machine().step(c.state, evTimer+event(t.end)).next
 			c.clock.stop()
@@ -257,7 +270,7 @@ func (c *Client) startTimers(t transition) {
 
 // leave takes a terminated transaction out of the layer.
 func (c *Client) leave() {
-	l := c.layer
+	l := c.terms.layer
 	l.lane.StopTimer(&c.clock.entry)
 	c.offStream()
 	c.drop()
@@ -271,11 +284,11 @@ func (c *Client) leave() {
 }
 
 // send sends what is kept.
-func (c *Client) send() error { return c.layer.wire.Send(&c.to, c.sent, (*clientFailed)(c)) }
+func (c *Client) send() error { return c.terms.layer.wire.Send(&c.to, c.sent, (*clientFailed)(c)) }
 
 // drop releases what was kept.
 func (c *Client) drop() {
-	c.layer.stored.put(c.sent)
+	c.terms.layer.stored.put(c.sent)
 	c.sent = nil
 }
 
@@ -283,7 +296,7 @@ func (c *Client) drop() {
 // nothing else may have to be sent again. A retransmitted final response is answered with the same
 // bytes.
 func (c *Client) sendAck(res *message.Message) error {
-	l := c.layer
+	l := c.terms.layer
 	if err := l.reparse.Parse(c.sent, &ownLimits); err != nil {
 		return err
 	}
@@ -302,14 +315,14 @@ type clientClock Client
 // Expire makes the step of the timer that ran out.
 func (t *clientClock) Expire(*lane.Timer) {
 	c := (*Client)(t)
-	name := c.clock.due(c.layer.lane.Now())
+	name := c.clock.due(c.terms.layer.lane.Now())
 	if name == none {
-		c.clock.arm(c.layer.lane, t)
+		c.clock.arm(c.terms.layer.lane, t)
 		return
 	}
 	c.feed(evTimer+event(name), nil)
 	// If a step starts no timer, the other one remains to be waited for.
 	if c.state != Terminated {
-		c.clock.arm(c.layer.lane, t)
+		c.clock.arm(c.terms.layer.lane, t)
 	}
 }

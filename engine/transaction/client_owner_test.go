@@ -181,8 +181,8 @@ func TestSetTimers(t *testing.T) {
 
 func TestTimerDefaults(t *testing.T) {
 	d := Timers{D: time.Second}.resolved()
-	if *d != (Timers{500 * time.Millisecond, 4 * time.Second, 5 * time.Second, 32 * time.Second, 200 * time.Millisecond}) {
-		t.Error(*d)
+	if d != (Timers{500 * time.Millisecond, 4 * time.Second, 5 * time.Second, 32 * time.Second, 200 * time.Millisecond}) {
+		t.Error(d)
 	}
 	if d.reachT2() != 3500*time.Millisecond {
 		t.Error(d.reachT2())

@@ -120,7 +120,7 @@ func (c *Client) waitsAt(to netip.AddrPort) bool {
 
 // broke makes the step of a transport error (§17.1.4).
 func (c *Client) broke(err error) {
-	l := c.layer
+	l := c.terms.layer
 	l.count(EventTransportError)
 	l.failing = fmt.Errorf("transaction: send: %w", err)
 	c.feed(evError, nil)
@@ -135,19 +135,13 @@ type onStreams struct {
 	waiting atomic.Int64
 }
 
-// streamWait is the place of a client transaction in the list of its connection.
-type streamWait struct {
-	flow       transport.FlowID
-	next, prev *Client
-}
-
 // WaitsOnStreams reports, on any goroutine, whether FlowClosed has anything to do.
 func (l *Layer) WaitsOnStreams() bool { return l.streams.waiting.Load() > 0 }
 
 // sendOnStream sends what c keeps, on a connection whose end is reported from now on. A flow that
 // nothing can replace is watched by its user.
 func (c *Client) sendOnStream(f transport.Failed) error {
-	l := c.layer
+	l := c.terms.layer
 	l.streams.waiting.Add(1) // before it is sent: a connection may be gone at once
 	err := l.wire.Send(&c.to, c.sent, f)
 	if err != nil || c.to.Flow == 0 || c.to.FlowOnly {
@@ -157,34 +151,34 @@ func (c *Client) sendOnStream(f transport.Failed) error {
 	if l.streams.byFlow == nil {
 		l.streams.byFlow = map[transport.FlowID]*Client{}
 	}
-	w := &streamWait{flow: c.to.Flow, next: l.streams.byFlow[c.to.Flow]}
+	w := c.seldom()
+	w.onFlow, w.next = c.to.Flow, l.streams.byFlow[c.to.Flow]
 	if w.next != nil {
-		w.next.stream.prev = c
+		w.next.rare.prev = c
 	}
-	c.stream = w
-	l.streams.byFlow[w.flow] = c
+	l.streams.byFlow[w.onFlow] = c
 	return nil
 }
 
 // offStream ends the watch of sendOnStream.
 func (c *Client) offStream() {
-	w := c.stream
-	if w == nil {
+	w := c.rare
+	if w == nil || w.onFlow == 0 {
 		return
 	}
-	s := &c.layer.streams
+	s := &c.terms.layer.streams
 	if w.next != nil {
-		w.next.stream.prev = w.prev
+		w.next.rare.prev = w.prev
 	}
 	switch {
 	case w.prev != nil:
-		w.prev.stream.next = w.next
+		w.prev.rare.next = w.next
 	case w.next != nil:
-		s.byFlow[w.flow] = w.next
+		s.byFlow[w.onFlow] = w.next
 	default:
-		delete(s.byFlow, w.flow)
+		delete(s.byFlow, w.onFlow)
 	}
-	c.stream = nil
+	w.onFlow, w.next, w.prev = 0, nil, nil
 	s.waiting.Add(-1)
 }
 
@@ -223,7 +217,7 @@ func (c *Client) reconnect(why error) bool {
 	c.offStream()
 	c.resent = true
 	c.to.Flow = 0
-	c.layer.count(EventRetransmissionOut)
+	c.terms.layer.count(EventRetransmissionOut)
 	return c.sendOnStream((*resentFailed)(c)) == nil
 }
 
@@ -232,7 +226,7 @@ type resentFailed Client
 
 // SendFailed brings the error to the lane; it comes on any goroutine.
 func (f *resentFailed) SendFailed(err error) {
-	f.layer.lane.Return(&clientFailure{(*Client)(f), err, true})
+	f.terms.layer.lane.Return(&clientFailure{(*Client)(f), err, true})
 }
 
 // clientFailed is the Client as the transport sees it.
@@ -240,7 +234,7 @@ type clientFailed Client
 
 // SendFailed brings the error to the lane; it comes on any goroutine.
 func (f *clientFailed) SendFailed(err error) {
-	f.layer.lane.Return(&clientFailure{(*Client)(f), err, false})
+	f.terms.layer.lane.Return(&clientFailure{(*Client)(f), err, false})
 }
 
 // clientFailure is an error on its way to the lane.

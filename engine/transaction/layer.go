@@ -51,10 +51,10 @@ type Layer struct {
 	wire    transport.Wire
 	user    User
 	options Options
-	server  []byte  // the Server header line, whole
-	timers  *Timers // never written: a transaction keeps the pointer it began with
+	server  []byte // the Server header line, whole
+	terms   *terms // of transactions that begin
 
-	servers map[string]*Server // by serverKey
+	servers map[serverKey]*Server
 	clients map[string]*Client // by clientKey
 	cancels map[string]*Client // our CANCELs, by the same key as their INVITE
 	streams onStreams
@@ -68,7 +68,9 @@ type Layer struct {
 	key     []byte
 	out     []byte
 	reparse message.Message
+	peer    transport.Peer // that a response goes to
 	stored  buffers
+	reason  []byte  // header lines of the CANCEL that the step makes
 	failing error   // why the transport failed, for the step of a client transaction that is made
 	spare   *Server // of an ACK
 }
@@ -83,12 +85,12 @@ func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
 	}
 	y := &Layer{
 		lane: l, wire: w, user: u, options: o,
-		timers:  o.Timers.resolved(),
-		servers: map[string]*Server{},
+		servers: map[serverKey]*Server{},
 		clients: map[string]*Client{},
 		cancels: map[string]*Client{},
 		tags:    siphash.Key{o.Random(), o.Random()},
 	}
+	y.SetTimers(o.Timers)
 	y.doubt, _ = w.(interface{ Doubt(to *transport.Peer) })
 	if o.ServerHeader != "" {
 		y.server = []byte("Server: " + o.ServerHeader + "\r\n")
@@ -97,7 +99,7 @@ func NewLayer(l *lane.Lane, w transport.Wire, u User, o Options) *Layer {
 }
 
 // SetTimers changes the timers of transactions that begin from now on.
-func (l *Layer) SetTimers(t Timers) { l.timers = t.resolved() }
+func (l *Layer) SetTimers(t Timers) { l.terms = &terms{Timers: t.resolved(), layer: l} }
 
 // Counts are the numbers of existing transactions of each kind.
 func (l *Layer) Counts() (servers, clients int) {
@@ -120,13 +122,13 @@ func (l *Layer) unfinished(of *transport.Local) bool {
 	now := l.lane.Now()
 	for _, table := range []map[string]*Client{l.clients, l.cancels} {
 		for _, c := range table {
-			if (of == nil || of == c.to.Local) && c.clock.needed(c.timers, now) {
+			if (of == nil || of == c.to.Local) && c.clock.needed(&c.terms.Timers, now) {
 				return true
 			}
 		}
 	}
 	for _, s := range l.servers {
-		if (of == nil || of == s.From.Local) && s.state != Confirmed && s.clock.needed(s.timers, now) {
+		if (of == nil || of == s.From.Local) && s.state != Confirmed && s.clock.needed(&s.terms.Timers, now) {
 			return true
 		}
 	}
@@ -171,7 +173,7 @@ func (l *Layer) request(a *Arrival) {
 		l.lose(a, EventUnreadable)
 		return
 	}
-	if s := l.servers[string(key)]; s != nil {
+	if s := l.servers[key]; s != nil {
 		l.count(EventRetransmissionIn)
 		s.feed(evRequest, nil)
 		return
@@ -189,7 +191,7 @@ func (l *Layer) request(a *Arrival) {
 		}
 	}
 	a.Msg.SetReceived(a.Source)
-	s := l.newServer(a, string(key))
+	s := l.newServer(a, key)
 	s.feed(evRequest, nil)
 }
 

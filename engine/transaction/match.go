@@ -11,8 +11,9 @@ import (
 // the whole of RFC 2543's fields for a branch without the magic cookie), responses by §17.1.3
 // (branch and CSeq method).
 //
-// A key is the text that must be equal, built in the layer's scratch; the map hashes it with its
-// own seed, so peers cannot choose keys that collide.
+// The key of a client transaction is the text of its branch. That of a server transaction, whose
+// text others chose, is a keyed hash of what must be equal, so long that two are the same by no
+// chance, and by nobody's choice: a transaction has it for 32 s, and a hash takes less room.
 //
 // Branches compare without case: a branch is a token, and §7.3.1 says "Unless otherwise stated in
 // the definition of a particular header field, field values, parameter names, and parameter values
@@ -30,16 +31,27 @@ func cutCookie(branch []byte) (rest []byte, ok bool) {
 	return branch[len(cookie):], true
 }
 
-// Kinds of server keys: the first byte.
+// serverKey names a server transaction; the zero key none.
+type serverKey [2]uint64
+
+// Kinds of server keys: the first byte of what is hashed.
 const (
 	keyBranch = 'b'
 	keyOld    = 'o' // RFC 2543
 )
 
 // serverKey is the key of the server transaction that m belongs to, or would begin, if its method
-// were as given and its To tag toTag. It is in scratch, valid until the next key. ok is false if
-// the message cannot be read.
-func (l *Layer) serverKey(m *message.Message, method message.Method, toTag []byte) (key []byte, ok bool) {
+// were as given and its To tag toTag. ok is false if the message cannot be read.
+func (l *Layer) serverKey(m *message.Message, method message.Method, toTag []byte) (key serverKey, ok bool) {
+	text, ok := l.serverText(m, method, toTag)
+	if !ok {
+		return key, false
+	}
+	return l.tags.Sum128(text), true
+}
+
+// serverText is what the key is made of, in scratch.
+func (l *Layer) serverText(m *message.Message, method message.Method, toTag []byte) (key []byte, ok bool) {
 	via, err := m.TopVia()
 	if err != nil {
 		return nil, false
@@ -86,15 +98,15 @@ func (l *Layer) serverOfAck(m *message.Message) (s *Server, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	s = l.servers[string(key)]
-	if key[0] == keyBranch {
+	s = l.servers[key]
+	if l.key[0] == keyBranch {
 		return s, true
 	}
 	if s == nil {
 		key, _ = l.serverKey(m, message.MethodInvite, nil)
-		s = l.servers[string(key)]
+		s = l.servers[key]
 	}
-	if s != nil && s.answerTag != l.tags.Sum(tag) {
+	if s != nil && (s.rare == nil || s.rare.answerTag != l.tags.Sum(tag)) {
 		s = nil
 	}
 	return s, true
@@ -115,7 +127,7 @@ func (l *Layer) clientOf(via *message.Via, cseq *message.CSeq) *Client {
 	if c == nil || c.method != cseq.Method {
 		return nil
 	}
-	if c.method == message.MethodOther && c.methodText != string(cseq.Text) {
+	if c.method == message.MethodOther && c.rare.methodText != string(cseq.Text) {
 		return nil
 	}
 	return c

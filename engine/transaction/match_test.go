@@ -152,7 +152,7 @@ func TestReplyTo(t *testing.T) {
 			r := newRig(t, Options{})
 			here := netip.MustParseAddr("192.0.2.77") // of a listener bound to a wildcard
 			s := r.arrive(req{via: c.via}, c.kind, mustAddr("198.51.100.7:34567"), here)
-			to := s.ReplyTo
+			to := s.ReplyTo()
 			if to.LocalIP != here || s.From.LocalIP != here {
 				t.Error(c.via, to.LocalIP)
 			}
@@ -185,8 +185,8 @@ func TestTrustVia(t *testing.T) {
 		t.Run(source, func(t *testing.T) {
 			r := newRig(t, Options{TrustVia: netip.MustParsePrefix("198.51.100.0/24").Contains})
 			s := r.arrive(req{via: via}, transport.UDP, mustAddr(source))
-			if s.ReplyTo.Addr.String() != want {
-				t.Errorf("%s: %v", source, s.ReplyTo.Addr)
+			if s.ReplyTo().Addr.String() != want {
+				t.Errorf("%s: %v", source, s.ReplyTo().Addr)
 			}
 			a := Arrival{Msg: mustParse(req{via: via, callID: "other"}.String()), Kind: transport.UDP, Source: mustAddr(source), Local: s.From.Local}
 			r.take()

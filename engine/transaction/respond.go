@@ -29,10 +29,10 @@ func (s *Server) Respond(res *message.Message) error {
 	if err := s.allowed(res.Status()); err != nil {
 		return err
 	}
-	l := s.layer
+	l := s.terms.layer
 	l.out = s.From.respell(res.AppendTo(l.out[:0]))
 	var tag []byte
-	if s.old() {
+	if s.old {
 		tag = res.ToTag()
 	}
 	return s.answer(&outgoing{code: res.Status(), tag: tag, bytes: l.out})
@@ -51,9 +51,9 @@ func (s *Server) Reply(code int, reason string, headers []byte, body []byte) err
 	if s.Req == nil {
 		return ErrReleased
 	}
-	l := s.layer
+	l := s.terms.layer
 	var tag []byte
-	if s.old() {
+	if s.old {
 		if tag = s.Req.ToTag(); tag == nil {
 			tag = []byte(s.ToTag())
 		}
@@ -107,16 +107,11 @@ func (s *Server) answerStateless(res *outgoing) error {
 	if res.code >= 200 {
 		s.answered = int16(res.code)
 	}
-	if err := s.layer.wire.Send(&s.ReplyTo, res.bytes, nil); err != nil {
-		s.layer.count(EventTransportError)
+	if err := s.sendTo(res.bytes, nil); err != nil {
+		s.terms.layer.count(EventTransportError)
 		return fmt.Errorf("transaction: respond: %w", err)
 	}
 	return nil
-}
-
-// old reports whether the ACK of a final response will be matched as RFC 2543 has it.
-func (s *Server) old() bool {
-	return s.method == message.MethodInvite && !s.Stateless && s.key[0] == keyOld
 }
 
 // note remembers a final response, and releases what no further response is made from.
@@ -127,8 +122,8 @@ func (s *Server) note(res *outgoing) {
 	if s.answered == 0 {
 		s.answered = int16(res.code)
 	}
-	if s.old() {
-		s.answerTag = s.layer.tags.Sum(res.tag)
+	if s.old {
+		s.seldom().answerTag = s.terms.layer.tags.Sum(res.tag)
 	}
 	s.Req = nil
 }
@@ -151,7 +146,7 @@ func eventOf(code int) event {
 func (s *Server) ToTag() string {
 	if s.tag == "" && s.Req != nil {
 		var tag [16]byte
-		s.tag = string(s.layer.appendTag(tag[:0], s.Req))
+		s.tag = string(s.terms.layer.appendTag(tag[:0], s.Req))
 	}
 	return s.tag
 }
@@ -163,7 +158,7 @@ func (s *Server) Release() {
 		return
 	}
 	if !s.Stateless && s.answered == 0 && s.clock.end != 0 && s.clock.endOf == timerTrying {
-		l := s.layer
+		l := s.terms.layer
 		l.out = s.From.respell(message.AppendResponse(l.out[:0], s.Req, 100, "", "", l.lines(nil), nil))
 		s.last = l.stored.keep(s.last, l.out)
 	}

@@ -9,6 +9,49 @@ import (
 
 // This file says where responses go (§18.2.2, RFC 3581 §4).
 
+// ReplyTo is where responses go (§18.2.2); the zero value for an ACK, which has none.
+func (s *Server) ReplyTo() transport.Peer {
+	if s.method == message.MethodAck {
+		return transport.Peer{}
+	}
+	f := &s.From
+	to := transport.Peer{Kind: f.Kind, Addr: netip.AddrPortFrom(f.Source.Addr(), s.port), Local: f.Local, LocalIP: f.LocalIP, Flow: s.flow}
+	to.FlowOnly = f.Kind == transport.WS || f.Kind == transport.WSS
+	if s.rare != nil {
+		if to.ServerName = s.rare.serverName; s.rare.maddr.IsValid() {
+			to.Addr = netip.AddrPortFrom(s.rare.maddr, s.port)
+		}
+	}
+	return to
+}
+
+// Origin is a Server without transaction that only says where the request came from, and where
+// responses would go.
+func (s *Server) Origin() *Server {
+	return &Server{From: s.From, rare: s.rare, flow: s.flow, port: s.port}
+}
+
+// replyTo has responses go where those to the request a do.
+func (s *Server) replyTo(a *Arrival) {
+	to := s.terms.layer.replyTo(a)
+	s.flow, s.port = to.Flow, to.Addr.Port()
+	if to.ServerName != "" {
+		s.seldom().serverName = to.ServerName
+	}
+	if addr := to.Addr.Addr(); addr != a.Source.Addr() {
+		s.seldom().maddr = addr
+	}
+}
+
+// sendTo sends a response. The connection it leaves by is kept for the next one.
+func (s *Server) sendTo(b []byte, f transport.Failed) error {
+	l := s.terms.layer
+	l.peer = s.ReplyTo()
+	err := l.wire.Send(&l.peer, b, f)
+	s.flow = l.peer.Flow
+	return err
+}
+
 // replyTo is where the responses to the request a go: back on the connection it arrived on, or from
 // the very listener a datagram arrived at. a.Msg's topmost Via decides the port, and within limits
 // the address: see believes.

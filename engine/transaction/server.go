@@ -1,6 +1,8 @@
 package transaction
 
 import (
+	"net/netip"
+
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/transport"
@@ -23,22 +25,38 @@ type Server struct {
 	From Arrival // Msg is nil
 	// The user's own. A transaction exists for up to 32 s after its answer: set to nil what should
 	// not live that long.
-	User    any
-	ReplyTo transport.Peer // §18.2.2
+	User any
 
-	layer  *Layer
-	timers *Timers
-	clock  clock
-	key    string // in the layer's table
-	last   []byte // what doSendAgain sends, in a buffer of the layer
-	tag    string
-	// answerTag is the hash of the To tag of the final response, for the ACK of an RFC 2543 sender
-	// (§17.2.3).
-	answerTag uint64
+	terms     *terms
+	clock     clock
+	key       serverKey // in the layer's table
+	last      []byte    // what doSendAgain sends, in a buffer of the layer
+	tag       string
+	rare      *rareServer      // nil while all of it is zero
+	flow      transport.FlowID // the connection that responses leave by
+	port      uint16           // and where they go otherwise, at the source's address
 	answered  int16
 	method    message.Method
 	state     State
+	old       bool // an INVITE whose ACK will be matched as RFC 2543 has it
 	Stateless bool // an ACK or an unmatched CANCEL: no states, no table entry
+}
+
+// rareServer is what few server transactions have.
+type rareServer struct {
+	// answerTag is the hash of the To tag of the final response, for the ACK of an RFC 2543 sender
+	// (§17.2.3).
+	answerTag  uint64
+	maddr      netip.Addr // where responses go in place of the source
+	serverName string     // of the peer that is connected to if the connection is gone
+}
+
+// seldom is s.rare, to be written to.
+func (s *Server) seldom() *rareServer {
+	if s.rare == nil {
+		s.rare = new(rareServer)
+	}
+	return s.rare
 }
 
 // machine is the table of its states.
@@ -50,7 +68,7 @@ func (s *Server) machine() *machine {
 }
 
 // Layer is the layer the transaction belongs to.
-func (s *Server) Layer() *Layer { return s.layer }
+func (s *Server) Layer() *Layer { return s.terms.layer }
 
 // State is the state the transaction is in; Terminated when it is over, and for a stateless one.
 func (s *Server) State() State {
@@ -75,7 +93,7 @@ func (s *Server) Answered() int { return int(s.answered) }
 func (l *Layer) makeServer(a *Arrival) *Server {
 	s := new(Server)
 	l.fill(s, a)
-	s.ReplyTo = l.replyTo(a)
+	s.replyTo(a)
 	s.Req = l.takeMessage()
 	a.Msg.CopyTo(s.Req)
 	s.Req.Detach()
@@ -84,14 +102,14 @@ func (l *Layer) makeServer(a *Arrival) *Server {
 
 // fill makes s, which is empty, a Server that has no request yet and cannot answer.
 func (l *Layer) fill(s *Server, a *Arrival) {
-	s.From, s.layer, s.timers, s.method = *a, l, l.timers, a.Msg.Method()
+	s.From, s.terms, s.method = *a, l.terms, a.Msg.Method()
 	s.From.Msg = nil
 }
 
 // newServer makes the server transaction of a request and enters it.
-func (l *Layer) newServer(a *Arrival, key string) *Server {
+func (l *Layer) newServer(a *Arrival, key serverKey) *Server {
 	s := l.makeServer(a)
-	s.key = key
+	s.key, s.old = key, s.method == message.MethodInvite && l.key[0] == keyOld
 	l.servers[key] = s
 	return s
 }
@@ -105,7 +123,7 @@ func (s *Server) feed(e event, res *outgoing) (err error) {
 		if res != nil {
 			return ErrState
 		}
-		s.layer.count(EventIgnored)
+		s.terms.layer.count(EventIgnored)
 		return nil
 	}
 	s.state = t.next
@@ -116,7 +134,7 @@ func (s *Server) feed(e event, res *outgoing) (err error) {
 		s.drop()
 	}
 	if t.do&doCount != 0 {
-		s.layer.count(EventTimeout)
+		s.terms.layer.count(EventTimeout)
 	}
 	if res != nil {
 		s.note(res)
@@ -124,18 +142,18 @@ func (s *Server) feed(e event, res *outgoing) (err error) {
 	err = s.emit(t.do, res)
 	s.startTimers(t)
 	if err != nil && s.state != Terminated {
-		s.layer.count(EventTransportError)
+		s.terms.layer.count(EventTransportError)
 		s.feed(evError, nil) //nolint:errcheck // sends nothing
 	}
 	if t.do&doPass != 0 {
-		s.layer.user.Request(s)
+		s.terms.layer.user.Request(s)
 	}
 	return err
 }
 
 // emit sends what the step requires.
 func (s *Server) emit(do action, res *outgoing) error {
-	l := s.layer
+	l := s.terms.layer
 	switch {
 	case do&doSend != 0:
 		if do&doKeep != 0 {
@@ -159,21 +177,20 @@ func (s *Server) send(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	return s.layer.wire.Send(&s.ReplyTo, b, (*serverFailed)(s))
+	return s.sendTo(b, (*serverFailed)(s))
 }
 
 // startTimers starts the timers of a transition. One of length zero runs out at once; Terminated
 // ends the transaction.
 func (s *Server) startTimers(t transition) {
-	l := s.layer
+	l := s.terms.layer
 	now := l.lane.Now()
 	reliable := s.From.Kind.Reliable()
 	if t.again != none && !reliable { // G: never on a reliable transport (§17.2.1)
-		s.clock.interval = s.timers.next(t.again, s.clock.interval, s.state)
-		s.clock.again, s.clock.againOf = now.Add(s.clock.interval), t.again
+		s.clock.start(&s.terms.Timers, t.again, s.state, now)
 	}
 	if t.end != none {
-		d := s.timers.end(t.end, s.method == message.MethodInvite, reliable)
+		d := s.terms.end(t.end, s.method == message.MethodInvite, reliable)
 		if d == 0 {
 			s.state = s.machine().step(s.state, evTimer+event(t.end)).next
 			s.clock.stop()
@@ -190,7 +207,7 @@ func (s *Server) startTimers(t transition) {
 
 // leave takes a terminated transaction out of the layer.
 func (s *Server) leave() {
-	l := s.layer
+	l := s.terms.layer
 	l.lane.StopTimer(&s.clock.entry)
 	s.drop()
 	if l.servers[s.key] == s {
@@ -200,7 +217,7 @@ func (s *Server) leave() {
 
 // drop lets go of the bytes kept for retransmission.
 func (s *Server) drop() {
-	s.layer.stored.put(s.last)
+	s.terms.layer.stored.put(s.last)
 	s.last = nil
 }
 
@@ -221,12 +238,12 @@ type serverClock Server
 // Expire makes the step of the timer that ran out.
 func (t *serverClock) Expire(*lane.Timer) {
 	s := (*Server)(t)
-	name := s.clock.due(s.layer.lane.Now())
+	name := s.clock.due(s.terms.layer.lane.Now())
 	if name != none {
 		s.feed(evTimer+event(name), nil) //nolint:errcheck // counted in feed; the machine has made its step
 	}
 	if s.state != Terminated {
-		s.clock.arm(s.layer.lane, t)
+		s.clock.arm(s.terms.layer.lane, t)
 	}
 }
 
@@ -234,7 +251,7 @@ func (t *serverClock) Expire(*lane.Timer) {
 type serverFailed Server
 
 // SendFailed brings the error to the lane; it comes on any goroutine.
-func (f *serverFailed) SendFailed(error) { f.layer.lane.Return((*serverFailure)(f)) }
+func (f *serverFailed) SendFailed(error) { f.terms.layer.lane.Return((*serverFailure)(f)) }
 
 // serverFailure is an error on its way to the lane.
 type serverFailure Server
@@ -246,6 +263,6 @@ func (f *serverFailure) Do(*lane.Lane) {
 	if s.state == Terminated {
 		return
 	}
-	s.layer.count(EventTransportError)
+	s.terms.layer.count(EventTransportError)
 	s.feed(evError, nil) //nolint:errcheck // sends nothing
 }

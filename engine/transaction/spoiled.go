@@ -39,7 +39,7 @@ func (l *Layer) Spoiled(a *Arrival) bool {
 
 // spoiled ends c, which waits for a final response, with a 502 in place of what arrived.
 func (c *Client) spoiled(a *Arrival) bool {
-	l := c.layer
+	l := c.terms.layer
 	var req, res message.Message
 	if req.Parse(c.sent, &ownLimits) != nil {
 		return false

@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"math"
 	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
@@ -22,8 +23,15 @@ type Timers struct {
 	Trying time.Duration
 }
 
+// terms are what transactions that begin at a time have in common. They are never written: a
+// transaction keeps those it began with.
+type terms struct {
+	Timers
+	layer *Layer
+}
+
 // resolved is t with defaults in place of zeros.
-func (t Timers) resolved() *Timers {
+func (t Timers) resolved() Timers {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d <= 0 {
 			*d = v
@@ -36,7 +44,7 @@ func (t Timers) resolved() *Timers {
 	t.D = max(t.D, min(64*t.T1, 32*time.Second))
 	def(&t.Trying, 200*time.Millisecond)
 	t.T2 = max(t.T2, t.T1)
-	return &t
+	return t
 }
 
 // end is the length of a timer that bounds a state. D, I, J and K wait for retransmissions, which a
@@ -92,11 +100,26 @@ func (t *Timers) next(name timer, last time.Duration, s State) time.Duration {
 // clock is the time of one transaction: a wheel entry for the earlier of two timers.
 type clock struct {
 	entry    lane.Timer
-	again    lane.Time     // when the retransmission timer runs out, 0: it doesn't run
-	end      lane.Time     // when the timer that bounds the state runs out, 0: it doesn't run
-	interval time.Duration // last one of the retransmission timer
+	again    lane.Time // when the retransmission timer runs out, 0: it doesn't run
+	end      lane.Time // when the timer that bounds the state runs out, 0: it doesn't run
+	interval micros    // last one of the retransmission timer
 	againOf  timer
 	endOf    timer
+}
+
+// micros is a time in microseconds, of at most 71 minutes.
+type micros uint32
+
+func microsOf(d time.Duration) micros {
+	return micros(min(d.Microseconds(), math.MaxUint32))
+}
+
+func (m micros) duration() time.Duration { return time.Duration(m) * time.Microsecond }
+
+// start starts the retransmission timer for its next interval.
+func (k *clock) start(t *Timers, name timer, s State, now lane.Time) {
+	d := t.next(name, k.interval.duration(), s)
+	k.interval, k.again, k.againOf = microsOf(d), now.Add(d), name
 }
 
 // stop stops both timers; the wheel entry is left to arm.

@@ -39,7 +39,7 @@ func (a *Agent) answer(s *transaction.Server, req *message.Message, tag string, 
 	if t := req.ToTag(); t != nil {
 		tag = string(t)
 	}
-	w := &answer{a: a, key: ackKey(req, tag), bytes: res, to: s.ReplyTo, next: 500 * time.Millisecond, until: a.lane.Now().Add(32 * time.Second), lost: lost}
+	w := &answer{a: a, key: ackKey(req, tag), bytes: res, to: s.ReplyTo(), next: 500 * time.Millisecond, until: a.lane.Now().Add(32 * time.Second), lost: lost}
 	if req.ToTag() == nil {
 		w.dialog = a.callee(req, tag)
 	}

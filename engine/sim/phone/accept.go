@@ -35,7 +35,7 @@ func (p *Phone) accept(r *Incoming, m *message.Message) {
 	if w := p.waiting[key]; w != nil {
 		p.lane.StopTimer(&w.timer)
 	}
-	w := &accepted{p: p, key: key, bytes: m.AppendTo(nil), to: r.server.ReplyTo, next: t1, until: p.lane.Now().Add(giveUp), dialog: r.dialog}
+	w := &accepted{p: p, key: key, bytes: m.AppendTo(nil), to: r.server.ReplyTo(), next: t1, until: p.lane.Now().Add(giveUp), dialog: r.dialog}
 	p.waiting[key] = w
 	p.lane.After(w.next, &w.timer, w)
 }

@@ -65,7 +65,8 @@ func (x *reliable) Expire(*lane.Timer) {
 		p.check(x.r.reply(504, Reply{}))
 		return
 	}
-	_ = p.wire.Send(&x.r.server.ReplyTo, x.bytes, nil)
+	to := x.r.server.ReplyTo()
+	_ = p.wire.Send(&to, x.bytes, nil)
 	x.next *= 2
 	p.lane.After(min(x.next, x.until.Sub(p.lane.Now())), &x.timer, x)
 }
