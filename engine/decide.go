@@ -65,7 +65,7 @@ func (r *Request) Reply(code int, reason string, o *ReplyOptions) (bool, error) 
 		return false, nil
 	}
 	if code < 300 {
-		headers = append(headers, r.accept...)
+		headers = append(headers, r.rare().accept...)
 		headers = r.withContact(headers, o)
 	}
 	return r.answer(code, reason, headers, body)

@@ -113,7 +113,7 @@ func (r *Request) AddSuccessHeaders(headers ...HeaderEdit) error {
 	if err := proxy.CheckEdits(headers); err != nil {
 		return asMisuse(err)
 	}
-	r.accept = proxy.AppendLines(r.accept, headers)
+	r.seldom().accept = proxy.AppendLines(r.rare().accept, headers)
 	return nil
 }
 

@@ -50,13 +50,13 @@ func (r *Request) wayIsLost() bool {
 // where that of a Path entry is:
 // the request goes there if its decision names no target. No targets are answered 480.
 func (r *Request) ResolveTo(targets []*Target) {
-	r.home = append(make([]*Target, 0, len(targets)), targets...)
+	r.seldom().home = append(make([]*Target, 0, len(targets)), targets...)
 }
 
 // orHome is targets, or what was resolved in their place.
 func (r *Request) orHome(targets []*Target) []*Target {
 	if targets == nil && !r.assigned {
-		return r.home
+		return r.rare().home
 	}
 	return targets
 }

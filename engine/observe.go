@@ -50,7 +50,7 @@ type ObservedStep struct {
 }
 
 // Observed reports whether there is somebody to tell steps.
-func (r *Request) Observed() bool { return r.unit.observer != nil || r.report != nil }
+func (r *Request) Observed() bool { return r.unit.observer != nil || r.rare().report != nil }
 
 // Shown reports whether steps are told with what came of them: there is more than a report, which
 // takes the places of decisions alone.
@@ -59,8 +59,8 @@ func (r *Request) Shown() bool { return r.unit.observer != nil }
 // Observe tells the observer a step of the request, whose time, Call-ID and CSeq are filled in;
 // nothing if there is none.
 func (r *Request) Observe(step ObservedStep) {
-	if r.report != nil && step.Decides && step.Place != "" {
-		r.report.Place = step.Place
+	if r.rare().report != nil && step.Decides && step.Place != "" {
+		r.rare().report.Place = step.Place
 	}
 	o := r.unit.observer
 	if o == nil || r.ctx.Req == nil {

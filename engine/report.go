@@ -97,8 +97,8 @@ func (u *unit) begin(r *Request) {
 	if r.method != message.MethodInvite || r.inDialog {
 		return
 	}
-	r.report = &report{came: u.lane.Now()}
-	r.ctx.Witness((*reportWitness)(r.report))
+	r.seldom().report = &report{came: u.lane.Now()}
+	r.ctx.Witness((*reportWitness)(r.rare().report))
 }
 
 // reportKey is that of reports.open.
@@ -155,12 +155,12 @@ func (c *reports) note(r *Request) {
 	challenge := code == 401 || code == 407
 	switch {
 	case r.ctx.Req == nil || code == 0: // dropped, or forwarded statelessly
-	case r.report != nil:
+	case r.rare().report != nil:
 		// The call is the INVITE that follows; one that nobody could have sent is none
-		if !challenge || r.report.Tried > 0 {
+		if !challenge || r.rare().report.Tried > 0 {
 			c.settled(r, code)
 		}
-		r.report = nil
+		r.seldom().report = nil
 	case len(c.open) == 0:
 	case r.method == message.MethodBye,
 		r.method == message.MethodInvite && (code == 408 || code == 481): // RFC 5057 §5.1
@@ -176,7 +176,7 @@ func (c *reports) note(r *Request) {
 }
 
 func (c *reports) settled(r *Request, code int) {
-	one, m := r.report, r.ctx.Req
+	one, m := r.rare().report, r.ctx.Req
 	one.CallID, one.From, one.To, one.URI = bounded(m.CallID()), partyOf(m.From()), partyOf(m.To()), uriTold(m.RequestURI())
 	one.Target, one.User = uriTold(one.Target), bounded(r.user)
 	one.Code, one.from = code, string(m.FromTag())

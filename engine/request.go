@@ -29,17 +29,15 @@ type Request struct {
 	inDialog bool
 	assigned bool // the router set the Request-URI
 	decided  bool
-	hides    bool      // Hide was called
-	failed   bool      // the router ended with an error before a decision
-	later    bool      // the router goes on when Route has returned
-	vouched  bool      // the user may use the identity claimed
-	home     []*Target // what its HomeURI denotes; nil if nobody said
-	accept   []byte    // header lines that a 2xx made here carries
-	user     string    // who sent it, once that was proved
+	hides    bool   // Hide was called
+	failed   bool   // the router ended with an error before a decision
+	later    bool   // the router goes on when Route has returned
+	vouched  bool   // the user may use the identity claimed
+	user     string // who sent it, once that was proved
 
-	report *report   // nil: nobody wants one, or it was given
-	waits  *waits    // nil until the router waits
-	began  lane.Time // when Route was called
+	waits *waits    // nil until the router waits
+	more  *more     // nil while all of it is zero
+	began lane.Time // when Route was called
 }
 
 // waits is what the caller's CANCEL ends in addition to branches.
@@ -130,12 +128,12 @@ func (r *Request) ToTag() string { return r.ctx.Server.ToTag() }
 
 // RouteParams are the parameters in our own Record-Route; ours is false unless the topmost Route
 // was ours and its signature is valid.
-func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Params, r.ctx.Signed }
+func (r *Request) RouteParams() (p message.Params, ours bool) { return r.ctx.Params(), r.ctx.Signed }
 
 // RouteUser is the user part of the topmost Route if that was this server's own and its signature
 // is invalid, otherwise nil. Anybody may have written it: it must prove itself, as flow tokens do
 // (RFC 5626 §5.2).
-func (r *Request) RouteUser() []byte { return r.ctx.RouteUser }
+func (r *Request) RouteUser() []byte { return r.ctx.RouteUser() }
 
 // Readdressed reports whether another server with the same Config.Secret replaced uri by the
 // current Request-URI: it says so in its Via, and nobody else can.

@@ -22,7 +22,7 @@ func (r *Request) watchers() int {
 			n++
 		}
 	}
-	if r.report != nil {
+	if r.rare().report != nil {
 		n--
 	}
 	return n

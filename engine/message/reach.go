@@ -19,7 +19,7 @@ func (m *Message) Direct() bool {
 // true, the sender does not know its own address and names another one.
 func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool) {
 	source = source.Unmap().WithZone("")
-	addr, err := netip.ParseAddr(string(contact.Host))
+	addr, err := parseAddr(contact.Host)
 	if err != nil {
 		// A name. Clients that know no address of their own (WebSocket) use names under .invalid
 		// (RFC 7118 §5).
@@ -35,15 +35,36 @@ func (m *Message) ContactAt(source netip.Addr, contact *URI) (same, hidden bool)
 	if err != nil {
 		return false, false
 	}
-	sentBy, err := netip.ParseAddr(string(via.Host))
+	sentBy, err := parseAddr(via.Host)
 	return false, err != nil || sentBy.Unmap().WithZone("") != source
 }
 
 // IsHidden reports whether a contact is an address that cannot be reached from outside of some
 // network, though its owner was reached, or seen, at an address that can.
 func IsHidden(contact *URI, seen netip.Addr) bool {
-	addr, err := netip.ParseAddr(string(contact.Host))
+	addr, err := parseAddr(contact.Host)
 	return err == nil && isHidden(addr.Unmap(), seen.Unmap().WithZone(""))
+}
+
+// parseAddr is [netip.ParseAddr], which allocates, for the addresses that come most often.
+func parseAddr(b []byte) (netip.Addr, error) {
+	var ip [4]byte
+	n, digits := 0, 0
+	for i, c := range b {
+		switch {
+		case '0' <= c && c <= '9' && (digits == 0 || b[i-1] != '0' || digits > 1) && int(ip[n])*10+int(c-'0') < 256:
+			ip[n] = ip[n]*10 + c - '0'
+			digits++
+		case c == '.' && digits > 0 && n < 3:
+			n, digits = n+1, 0
+		default:
+			return netip.ParseAddr(string(b))
+		}
+	}
+	if n < 3 || digits == 0 {
+		return netip.ParseAddr(string(b))
+	}
+	return netip.AddrFrom4(ip), nil
 }
 
 func isHidden(addr, seen netip.Addr) bool {
@@ -59,14 +80,14 @@ func (m *Message) PortMapped(source netip.AddrPort, contact *URI) bool {
 		return false
 	}
 	from := source.Addr().Unmap().WithZone("")
-	if addr, err := netip.ParseAddr(string(contact.Host)); err != nil || addr.Unmap() != from {
+	if addr, err := parseAddr(contact.Host); err != nil || addr.Unmap() != from {
 		return false
 	}
 	via, err := m.TopVia()
 	if err != nil {
 		return false
 	}
-	host, err := netip.ParseAddr(string(via.Host))
+	host, err := parseAddr(via.Host)
 	if err == nil && host.Unmap().WithZone("") != from {
 		return true
 	}

@@ -20,7 +20,7 @@ type Quarantine interface {
 
 // another reports whether there is another address to try, and still time for it.
 func (b *Branch) another() bool {
-	return len(b.peers) > 0 && !b.cancelled && !b.done && !b.fork.x.over
+	return len(b.rare().peers) > 0 && !b.cancelled && !b.done && !b.fork.x.over
 }
 
 // failedAt notes that an address did not answer, or could not be reached.
@@ -51,7 +51,8 @@ func (b *Branch) answeredAt(p *transport.Peer) {
 // unspare stops trying the current address over UDP: it accepted the request over TCP.
 func (b *Branch) unspare() {
 	if b.spare {
-		b.peers, b.spare = b.peers[1:], false
+		r := b.seldom()
+		r.peers, b.spare = r.peers[1:], false
 	}
 }
 
@@ -68,9 +69,9 @@ func (b *Branch) tooLarge(p *transport.Peer) bool {
 	c, x := b.fork.x.core, b.fork.x
 	size := b.msg.Size() + viaRoom + x.veilRoom(b.msg)
 	if x.recordRoute {
-		size += routeRoom + len(x.recordParams)
+		size += routeRoom + len(x.rare().recordParams)
 	}
-	if c.UDPLimit <= 0 || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" || x.flow != nil && p.Addr == x.flow.Addr ||
+	if c.UDPLimit <= 0 || size <= c.UDPLimit || p.Flow != 0 || b.target.Received != "" || x.rare().flow != nil && p.Addr == x.rare().flow.Addr ||
 		or(b.target.from(), b.fork.opts.Defaults.from()) != "" {
 		return false
 	}

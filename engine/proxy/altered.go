@@ -31,7 +31,7 @@ func (b *Branch) alter() *alteration {
 // agree with, and records it if so.
 func (b *Branch) differs(m *message.Message) bool {
 	x := b.fork.x
-	if x.dialog == nil && x.mask == nil && x.renumber == nil && b.altered == nil && len(x.core.steps.known) == 0 || !x.changes(m) {
+	if x.rare().dialog == nil && x.rare().mask == nil && x.rare().renumber == nil && b.altered == nil && len(x.core.steps.known) == 0 || !x.changes(m) {
 		return false
 	}
 	r := x.Req
@@ -64,23 +64,24 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 		return
 	}
 	account := x.Req.ToTag() == nil && b.credentials() != nil
-	notes := b.notes
+	notes := b.rare().notes
 	if notes == nil {
-		notes = x.notes
+		notes = x.rare().notes
 	}
-	in, params := x.caller, x.recordParams
-	if in.local == nil {
-		in = x.callerSide()
+	in, params := x.caller, x.rare().recordParams
+	if in == nil {
+		s := x.callerSide()
+		in = &s
 	}
 	switch {
-	case x.dialog != nil: // the entry of a re-INVITE says the same as that of the INVITE
-		params = x.core.Signer.state.seal(&x.core.crypt, x.dialog, x.Req.CallID()) + params
+	case x.rare().dialog != nil: // the entry of a re-INVITE says the same as that of the INVITE
+		params = x.core.Signer.state.seal(&x.core.crypt, x.rare().dialog, x.Req.CallID()) + params
 	case begins || account || len(notes) > 0: // a side without a challenge now may challenge later
 		d := dialog{account: account, notes: notes}
 		x.begun(m, &d)
 		params = x.core.Signer.state.seal(&x.core.crypt, &d, x.Req.CallID()) + params
 	}
-	x.writeRecordRoute(m, &in, &out, params)
+	x.writeRecordRoute(m, in, &out, params)
 }
 
 // begun notes what was changed in the dialog that m begins.

@@ -19,27 +19,20 @@ type Branch struct {
 
 	fork   *Fork
 	target *Target
-	others []*Target        // further ways to the same instance
-	failed *Response        // the best of the ways that failed before
 	msg    *message.Message // what is sent; kept while there is another address to try
 	client *transaction.Client
-	peers  []transport.Peer // still to be tried (RFC 3263 §4.3)
+	extra  *branchExtras // nil while all of it is zero
 
-	way      side        // how it left, for witnesses
-	notes    []note      // what its dialog carries; nil: what the request says
-	admitted *admission  // nil unless a Guard let it in and does not know the outcome
-	altered  *alteration // nil while nothing is changed that answers must agree with
+	altered *alteration // nil while nothing is changed that answers must agree with
+	timer   lane.Timer
+	cAt     lane.Time // when Timer C runs out; 0: it does not run
 
-	timer                                  lane.Timer
-	startAt, limitAt, replyAt, ringAt, cAt lane.Time // 0: not set
-	heldUntil                              lane.Time // see hold
-
-	breadth   int  // its share of Max-Breadth
-	starving  bool // it waits for one; see starve
-	done      bool // its outcome is settled; a 2xx may still come
-	resolving bool // its next hop is being looked up
-	named     bool // its addresses belong to a name: the resolver learns how they fare
-	praised   bool // the resolver knows that the current address answers
+	breadth   int32 // its share of Max-Breadth
+	starving  bool  // it waits for one; see starve
+	done      bool  // its outcome is settled; a 2xx may still come
+	resolving bool  // its next hop is being looked up
+	named     bool  // its addresses belong to a name: the resolver learns how they fare
+	praised   bool  // the resolver knows that the current address answers
 	// The first of peers is the present address over UDP, for when it refuses TCP (§18.1.1)
 	spare     bool
 	heard     bool // a provisional response came
@@ -50,13 +43,8 @@ type Branch struct {
 	told      bool // a callback has seen its outcome
 	expired   bool // it was given up, but not cancelled
 	held      bool // given up, but still waited for; see hold
-	// The flow it waits for a response on, if that must be watched, or 0; see lost.go
-	onFlow   transport.FlowID
-	nextOn   *Branch // in the list of that
-	prevOn   *Branch
+
 	promised uint64 // the target that our Record-Route in the last 18x leads to
-	// 2xx and reliable provisionals as they went on, for their retransmissions
-	passed []*Response
 }
 
 // waiting is the Branch as its client transaction and its timer see it.
@@ -130,7 +118,7 @@ func (b *Branch) begin() {
 		d = b.fork.opts.Defaults.Delay
 	}
 	if d > 0 && b.fork.opts.Order == Parallel {
-		b.startAt = b.fork.x.core.Lane.Now().Add(d)
+		b.seldom().startAt = b.fork.x.core.Lane.Now().Add(d)
 		b.arm()
 		return
 	}
@@ -145,7 +133,7 @@ func (b *Branch) prepare() {
 		b.fail(err)
 		return
 	}
-	setBreadth(b.msg, b.breadth)
+	setBreadth(b.msg, int(b.breadth))
 	if f := b.fork.opts.OnBranch; f != nil {
 		var err error
 		x.running++
@@ -169,8 +157,8 @@ func (b *Branch) prepare() {
 	case err != nil:
 		b.fail(err)
 	case hop == nil:
-		if peer.Flow != 0 && b.failed == nil && len(b.target.Others) == 0 {
-			b.peers = x.withoutFlow(b.msg, &peer, b.target, &b.fork.opts.Defaults)
+		if peer.Flow != 0 && b.rare().failed == nil && len(b.target.Others) == 0 {
+			b.seldom().peers = x.withoutFlow(b.msg, &peer, b.target, &b.fork.opts.Defaults)
 		}
 		b.launch(peer)
 	default:
@@ -201,14 +189,16 @@ func (b *Branch) resolved(peers []transport.Peer, err error) {
 		b.fail(err)
 		return
 	}
-	b.peers, b.named = peers, true
+	b.seldom().peers, b.named = peers, true
 	b.next()
 }
 
 // next sends to the next address. There is one.
 func (b *Branch) next() {
-	p := b.peers[0]
-	b.peers, b.spare, b.heard, b.praised = b.peers[1:], false, false, false
+	r := b.seldom()
+	p := r.peers[0]
+	r.peers = r.peers[1:]
+	b.spare, b.heard, b.praised = false, false, false
 	b.launch(p)
 }
 
@@ -218,12 +208,13 @@ func (b *Branch) launch(to transport.Peer) {
 	c := x.core
 	p := &c.peer
 	if *p = to; p.Kind == transport.UDP && b.tooLarge(p) {
-		b.peers, b.spare = append([]transport.Peer{to}, b.peers...), true
+		r := b.seldom()
+		r.peers, b.spare = append([]transport.Peer{to}, r.peers...), true
 		p.Kind, p.Local = transport.TCP, nil
 	}
 	out, err := x.socket(p, b.target, &b.fork.opts.Defaults)
 	if err != nil {
-		if b.flowGone = b.flowGone || errors.Is(err, transport.ErrFlowGone); b.flowGone && len(b.peers) > 0 {
+		if b.flowGone = b.flowGone || errors.Is(err, transport.ErrFlowGone); b.flowGone && len(b.rare().peers) > 0 {
 			b.next()
 			return
 		}
@@ -231,13 +222,13 @@ func (b *Branch) launch(to transport.Peer) {
 		return
 	}
 	m := b.msg
-	if len(b.peers) > 0 || b.credentials() != nil {
+	if len(b.rare().peers) > 0 || b.credentials() != nil {
 		m = c.takeMessage()
 		b.msg.CopyTo(m)
 	}
 	way := x.calleeSide(m, p, out, b.target, &b.fork.opts.Defaults)
-	if len(x.witnesses) > 0 {
-		b.way = way
+	if len(x.rare().witnesses) > 0 {
+		b.seldom().way = way
 	}
 	b.recordRoute(m, way)
 	x.refreshedBy(m)
@@ -270,7 +261,7 @@ func (b *Branch) launch(to transport.Peer) {
 		b.unwatch()
 		b.failedAt(p, false)
 		b.flowGone = b.flowGone || errors.Is(err, transport.ErrFlowGone)
-		if len(b.peers) > 0 {
+		if len(b.rare().peers) > 0 {
 			b.next()
 			return
 		}
@@ -288,11 +279,17 @@ func (b *Branch) launch(to transport.Peer) {
 func (b *Branch) limit() {
 	now := b.fork.x.core.Lane.Now()
 	d := &b.fork.opts.Defaults
-	if b.limitAt == 0 {
-		b.limitAt = deadline(now, b.target.Timeout, d.Timeout)
+	r := b.rare()
+	limit, reply := r.limitAt, r.replyAt
+	if limit == 0 {
+		limit = deadline(now, b.target.Timeout, d.Timeout)
 	}
-	if b.replyAt == 0 {
-		b.replyAt = deadline(now, b.target.ReplyTimeout, d.ReplyTimeout)
+	if reply == 0 {
+		reply = deadline(now, b.target.ReplyTimeout, d.ReplyTimeout)
+	}
+	if limit != r.limitAt || reply != r.replyAt {
+		r = b.seldom()
+		r.limitAt, r.replyAt = limit, reply
 	}
 }
 
@@ -309,14 +306,15 @@ func deadline(now lane.Time, d, otherwise time.Duration) lane.Time {
 // arm sets the timer to the earliest of the branch's times.
 func (b *Branch) arm() {
 	l := b.fork.x.core.Lane
+	r := b.rare()
 	first := lane.Time(0)
-	for _, at := range [...]lane.Time{b.startAt, b.limitAt, b.replyAt, b.ringAt, b.cAt} {
+	for _, at := range [...]lane.Time{r.startAt, r.limitAt, r.replyAt, r.ringAt, b.cAt} {
 		if at != 0 && (first == 0 || at < first) {
 			first = at
 		}
 	}
 	if b.done {
-		first = b.heldUntil
+		first = r.heldUntil
 	}
 	switch {
 	case first == 0:

@@ -41,7 +41,7 @@ func (f *Fork) left() (left int, returns bool) {
 		}
 		for _, b := range o.branches {
 			if !b.done && b.breadth > 0 {
-				left -= b.breadth
+				left -= int(b.breadth)
 				returns = true
 			}
 		}
@@ -55,7 +55,7 @@ func (f *Fork) share(group []*Branch) {
 	left, _ := f.left()
 	each, more := left/len(group), left%len(group)
 	for i, b := range group {
-		b.breadth = each
+		b.breadth = int32(each)
 		if i < more {
 			b.breadth++
 		}

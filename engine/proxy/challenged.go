@@ -19,7 +19,7 @@ func (b *Branch) credentials() *Credentials {
 		return t.Credentials
 	case t.found:
 		return nil
-	case t == vouched && (x.dialog == nil || !x.dialog.account || !x.byCaller()):
+	case t == vouched && (x.rare().dialog == nil || !x.rare().dialog.account || !x.byCaller()):
 		return nil
 	}
 	return b.fork.opts.Defaults.Credentials
@@ -40,7 +40,9 @@ func (b *Branch) challenged(c *transaction.Client, res *message.Message) bool {
 	if cs, err := x.Req.CSeq(); err == nil && x.Req.ToTag() != nil && cs.Method != message.MethodBye {
 		x.core.steps.add(x.Req.CallID(), x.Req.FromTag(), cs.Number)
 	}
-	b.heard, b.early, b.ringing, b.ringAt = false, false, false, 0
+	if b.heard, b.early, b.ringing = false, false, false; b.extra != nil {
+		b.extra.ringAt = 0
+	}
 	to := *c.To()
 	b.launch(to)
 	return true

@@ -116,8 +116,8 @@ func (x *Context) destination(m *message.Message, t, d *Target) (*NextHop, trans
 		peer.Flow, peer.FlowOnly = t.Flow, t.Flow != 0
 		return nil, peer, nil
 	}
-	if t == vouched && x.flow != nil && d.NextHop == "" {
-		return nil, *x.flow, nil
+	if t == vouched && x.rare().flow != nil && d.NextHop == "" {
+		return nil, *x.rare().flow, nil
 	}
 	uri := m.RequestURI()
 	if p := t.peer(); p != nil && (p.Kind.Secure() || !isSIPS(uri) && !isSIPS(view(t.NextHop))) {

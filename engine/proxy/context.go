@@ -38,32 +38,14 @@ type Context struct {
 	// The mark of the user named by the Request-URI as it arrived; 0 for an ACK, which asks for
 	// nothing
 	asked  uint64
-	Params message.Params // the script's parameters in the topmost Route, if it was signed
-	// RouteUser is the user part of the topmost Route, if that was ours and not signed: nobody has
-	// vouched for it.
-	RouteUser []byte
-	flow      *transport.Peer // where its flow token leads; nil if it has none
-	dialog    *dialog         // what was changed in the dialog; nil for nothing
-	notes     []note          // what the dialog that begins carries
-	mask      *Mask           // nil for none
-	witnesses []Witness       // nil for nobody
-	// By how much a CSeq number of the sender is raised, in addition to what the dialog says; nil:
-	// not at all
-	renumber func(number uint32) uint32
-	// Of our Route entry, if only the Request-URI is wrong; otherwise nil
-	strayed *ticket
-
-	recordParams string
-	caller       side // for Record-Route
+	caller *side   // for Record-Route; nil: it was not asked for
+	extra  *extras // nil while all of it is zero
 
 	forks []*Fork // in progress
 	ended *Fork   // the last that ended, and by its prior field those before it
 	best  *Response
-	// Other 401 and 407 responses, whose challenges are added to the best (§16.7 step 7)
-	challenge []*Response
 	// The callback that orders responses and is running on this goroutine; nil outside of one
-	frame  *frame
-	events []event // what arrived in the meantime, in order
+	frame *frame
 
 	mark     loopMark // of the request as it arrived; 0 for an ACK, which is not checked
 	held     int32    // abandoned branches whose end the final response waits for
@@ -139,7 +121,10 @@ func (x *Context) forget() {
 	}
 	x.next, x.prev = nil, nil
 	x.core.count--
-	x.best, x.challenge, x.events = nil, nil, nil
+	x.best = nil
+	if r := x.extra; r != nil {
+		r.challenge, r.events = nil, nil
+	}
 	x.Server.Release()
 	if x.shown {
 		return
@@ -150,23 +135,23 @@ func (x *Context) forget() {
 }
 
 // OnFlow reports whether the request goes back on a flow that the Record-Route names.
-func (x *Context) OnFlow() bool { return x.flow != nil }
+func (x *Context) OnFlow() bool { return x.rare().flow != nil }
 
 // Flow is the connection that the Record-Route names, 0 for none.
 func (x *Context) Flow() transport.FlowID {
-	if x.flow == nil {
+	if x.rare().flow == nil {
 		return 0
 	}
-	return x.flow.Flow
+	return x.rare().flow.Flow
 }
 
 // Place is the address, of a client behind a NAT, that the Record-Route names; ok is false if it
 // names none.
 func (x *Context) Place() (at netip.AddrPort, ok bool) {
-	if x.flow == nil || x.flow.Flow != 0 {
+	if x.rare().flow == nil || x.rare().flow.Flow != 0 {
 		return at, false
 	}
-	return x.flow.Addr, true
+	return x.rare().flow.Addr, true
 }
 
 // Answered is the final code that went out, or 0.
@@ -199,7 +184,7 @@ func (x *Context) Leave() {
 
 // check decides what comes next when something has ended.
 func (x *Context) check() {
-	if x.answered == 0 && !x.silent && x.held == 0 && len(x.forks) == 0 && len(x.events) == 0 && (x.running == 0 || x.cancelled) &&
+	if x.answered == 0 && !x.silent && x.held == 0 && len(x.forks) == 0 && len(x.rare().events) == 0 && (x.running == 0 || x.cancelled) &&
 		(x.Server.Stateless || x.Server.State() != transaction.Terminated) {
 		x.handler.Idle()
 	}
@@ -208,7 +193,12 @@ func (x *Context) check() {
 
 // RecordRoute asks for our Record-Route in what is sent from now on.
 func (x *Context) RecordRoute(params string) {
-	x.recordRoute, x.recordParams, x.caller = true, sealParams(params), x.callerSide()
+	x.recordRoute = true
+	if params = sealParams(params); params != x.rare().recordParams {
+		x.seldom().recordParams = params
+	}
+	s := x.callerSide()
+	x.caller = &s
 }
 
 // Recorded reports whether our Record-Route was requested: requests within the dialog come back

@@ -74,6 +74,7 @@ type Core struct {
 	Note   Note // nil: nobody wants to know
 
 	scratch []*message.Message // messages being put together; a free list
+	routes  []byte             // see takeRoute
 	// Where the one goes that is being sent: in use only until that call returns
 	peer   transport.Peer
 	shown  Answer         // that witnesses are being shown

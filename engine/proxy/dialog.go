@@ -170,7 +170,8 @@ func (x *Context) Carry(name, value string) (err error) {
 	case !x.recordRoute:
 		return errNoteRoute
 	}
-	x.notes, err = carry(x.notes, name, value)
+	more := x.seldom()
+	more.notes, err = carry(more.notes, name, value)
 	return err
 }
 
@@ -183,10 +184,11 @@ func (b *Branch) Carry(name, value string) (err error) {
 	if x.Req.ToTag() != nil || !x.recordRoute {
 		return errNoteDialog
 	}
-	if b.notes == nil {
-		b.notes = slices.Clone(x.notes)
+	if b.rare().notes == nil {
+		b.seldom().notes = slices.Clone(x.rare().notes)
 	}
-	b.notes, err = carry(b.notes, name, value)
+	more := b.seldom()
+	more.notes, err = carry(more.notes, name, value)
 	return err
 }
 
@@ -212,15 +214,15 @@ func carry(notes []note, name, value string) ([]note, error) {
 // Carried is what Carry said when the dialog of the request began; "" for nothing, and for a
 // request that does not prove with its Route that it belongs to a dialog.
 func (x *Context) Carried(name string) string {
-	if x.dialog == nil {
+	if x.rare().dialog == nil {
 		return ""
 	}
-	return noted(x.dialog.notes, name)
+	return noted(x.rare().dialog.notes, name)
 }
 
 // ByCaller reports whether a request that belongs to a dialog which carries something (Carried, a
 // mask) comes from the party that began it.
-func (x *Context) ByCaller() bool { return x.dialog != nil && x.byCaller() }
+func (x *Context) ByCaller() bool { return x.rare().dialog != nil && x.byCaller() }
 
 // stateKeys encrypt dialogs. The initialization vector is a keyed hash over the Call-ID and the
 // text (as in RFC 5297), so equal ones are equal only within a call. The signature of the entry

@@ -31,7 +31,7 @@ func better(a, b *Response) *Response {
 // mayFailover reports whether there is another way, and somebody waiting for it.
 func (b *Branch) mayFailover() bool {
 	f, x := b.fork, b.fork.x
-	return len(b.others) > 0 && (!b.cancelled || b.expired) && !f.closed && !x.over && !x.cancelled
+	return len(b.rare().others) > 0 && (!b.cancelled || b.expired) && !f.closed && !x.over && !x.cancelled
 }
 
 // failover starts a branch in place of b, which has failed with r, by the next way to the same
@@ -41,7 +41,7 @@ func (b *Branch) failover(r *Response) bool {
 	if !b.mayFailover() {
 		return false
 	}
-	next := &Branch{fork: f, target: b.others[0], others: b.others[1:], failed: r, breadth: b.breadth}
+	next := &Branch{fork: f, target: b.rare().others[0], extra: &branchExtras{others: b.rare().others[1:], failed: r}, breadth: b.breadth}
 	f.branches = append(f.branches, next)
 	next.prepare()
 	return true

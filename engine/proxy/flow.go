@@ -182,7 +182,7 @@ func (x *Context) calleeSide(m *message.Message, p *transport.Peer, out *transpo
 	if p.Kind != transport.UDP || p.Flow != 0 {
 		return s
 	}
-	back := x.flow != nil && x.flow.Kind == transport.UDP && x.flow.Addr == p.Addr
+	back := x.rare().flow != nil && x.rare().flow.Kind == transport.UDP && x.rare().flow.Addr == p.Addr
 	if back || or(t.Received, d.Received) != "" && len(t.Path) == 0 && len(d.Path) == 0 {
 		s.nat = &transport.Peer{Addr: p.Addr, LocalIP: p.LocalIP}
 	}
@@ -197,6 +197,6 @@ func (x *Context) backOn(token []byte, back bool) {
 	if p, only, ok := x.core.readFlow(token); ok && (back || p.Flow != from.Flow || p.Flow == 0 && p.Addr != from.Source) {
 		at := p
 		x.place(&at)
-		x.flow, x.flowOnly = &at, only
+		x.seldom().flow, x.flowOnly = &at, only
 	}
 }

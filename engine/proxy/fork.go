@@ -12,18 +12,24 @@ type Fork struct {
 	opts     *ForkOptions
 	queue    []*Target // not yet tried
 	branches []*Branch
-	active   int       // branches without a final response
 	best     *Response // of the fork's branches, for its outcome
 	group    *Response // the best of the present group, for failover
-	followed int       // redirect contacts that became targets
+	prior    *Fork     // of the same request, ended before it
 
-	prior  *Fork // of the same request, ended before it
-	relay  bool  // nobody waits for it
-	closed bool  // no further targets
-	ended  bool
-	won    bool      // a 2xx came
+	active   int32 // branches without a final response
+	followed int8  // redirect contacts that became targets
+	relay    bool  // nobody waits for it
+	closed   bool  // no further targets
+	ended    bool
+	won      bool // a 2xx came
+
 	result *Response // the outcome, as far as somebody wants it
 	waiter *lane.Waiter
+
+	// Most forks have one branch: it and the list of it are here
+	first Branch
+	one   [1]*Branch
+	alone [1]*Fork // the request's list of forks, if there is no other
 }
 
 var noOptions ForkOptions
@@ -93,6 +99,9 @@ func (x *Context) begin(f *Fork) {
 	x.started = true
 	x.tries++
 	x.edge = f.opts.Edge
+	if x.forks == nil {
+		x.forks = f.alone[:0]
+	}
 	x.forks = append(x.forks, f)
 	if f.opts.OnResponse != nil {
 		x.shown = true
@@ -142,15 +151,31 @@ func (f *Fork) advance() {
 	group := f.queue[:n]
 	f.queue = f.queue[n:]
 	f.group = nil
-	f.active += n
+	f.active += int32(n)
 	first := len(f.branches)
 	for _, t := range group {
-		f.branches = append(f.branches, &Branch{fork: f, target: t, others: t.Others})
+		f.add(t)
 	}
 	f.share(f.branches[first : first+n])
 	for _, b := range f.branches[first : first+n] {
 		b.begin()
 	}
+}
+
+// add makes a branch of a target.
+func (f *Fork) add(t *Target) {
+	b := &f.first
+	if b.fork != nil {
+		b = new(Branch)
+	}
+	b.fork, b.target = f, t
+	if len(t.Others) > 0 {
+		b.seldom().others = t.Others
+	}
+	if f.branches == nil {
+		f.branches = f.one[:0]
+	}
+	f.branches = append(f.branches, b)
 }
 
 // concluded takes the final non-2xx response of one of the fork's branches.

@@ -19,8 +19,9 @@ func (w *waiting) Expire(*lane.Timer) {
 		return
 	}
 	now := b.fork.x.core.Lane.Now()
-	if b.startAt != 0 && b.startAt <= now {
-		b.startAt = 0
+	r := b.rare()
+	if r.startAt != 0 && b.rare().startAt <= now {
+		b.seldom().startAt = 0
 		if b.cancelled || b.fork.closed || b.fork.x.over {
 			b.lost()
 			return
@@ -28,7 +29,7 @@ func (w *waiting) Expire(*lane.Timer) {
 		b.prepare()
 		return
 	}
-	for _, at := range [...]lane.Time{b.limitAt, b.replyAt, b.ringAt, b.cAt} {
+	for _, at := range [...]lane.Time{r.limitAt, r.replyAt, r.ringAt, b.cAt} {
 		if at != 0 && at <= now {
 			// §16.8, and trap 36: an expired branch counts as 408 at once, whether or not its
 			// device still answers the CANCEL. Its late 2xx still wins.
@@ -52,9 +53,9 @@ func (b *Branch) patience(at lane.Time) string {
 	switch {
 	case b.cancelled:
 		return "it was cancelled, and said nothing"
-	case at == b.replyAt && !b.heard:
+	case at == b.rare().replyAt && !b.heard:
 		return "it said nothing in time"
-	case at == b.ringAt:
+	case at == b.rare().ringAt:
 		return "it rang for too long"
 	}
 	return "its time was over"
@@ -71,14 +72,16 @@ func (b *Branch) hold() {
 		return
 	}
 	b.held = true
-	b.heldUntil = b.fork.x.core.Lane.Now().Add(expiredPatience)
+	b.seldom().heldUntil = b.fork.x.core.Lane.Now().Add(expiredPatience)
 	b.fork.x.held++
 }
 
 // release is the end of hold. A 2xx that a callback delays at this moment is on its way and ends it
 // later.
 func (b *Branch) release() {
-	b.heldUntil = 0
+	if b.extra != nil {
+		b.extra.heldUntil = 0
+	}
 	b.arm()
 	if !b.held || b.client.State() == transaction.Accepted && b.fork.x.answered == 0 {
 		return
@@ -102,18 +105,21 @@ func (b *Branch) cancel(headers []byte) {
 	if b.client != nil {
 		if b.client.Method() == message.MethodInvite {
 			b.client.Cancel(headers)
-			if at := b.fork.x.core.Lane.Now().Add(cancelPatience); b.limitAt == 0 || at < b.limitAt {
-				b.limitAt = at
+			if at := b.fork.x.core.Lane.Now().Add(cancelPatience); b.rare().limitAt == 0 || at < b.rare().limitAt {
+				b.seldom().limitAt = at
 				b.arm()
 			}
 		}
 		return
 	}
-	if b.startAt != 0 || b.resolving || b.starving {
+	if b.rare().startAt != 0 || b.resolving || b.starving {
 		if b.starving {
 			b.fed()
 		}
-		b.startAt, b.resolving = 0, false
+		b.resolving = false
+		if b.extra != nil {
+			b.extra.startAt = 0
+		}
 		b.arm()
 		b.lost()
 	}

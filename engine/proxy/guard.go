@@ -103,7 +103,7 @@ type admission struct {
 // enter asks the guard of the branch's target; ok is false if there is no room.
 func (b *Branch) enter() (ok bool) {
 	gw := b.target.Gateway
-	if gw == nil || gw.Guard == nil || b.admitted != nil {
+	if gw == nil || gw.Guard == nil || b.rare().admitted != nil {
 		return true
 	}
 	g := gw.Guard
@@ -111,7 +111,7 @@ func (b *Branch) enter() (ok bool) {
 	if !g.Enter(call) {
 		return false
 	}
-	b.admitted = &admission{call: call}
+	b.seldom().admitted = &admission{call: call}
 	return true
 }
 
@@ -123,18 +123,18 @@ func (b *Branch) full() {
 
 // failing notes why a guarded branch fails.
 func (b *Branch) failing(err error) {
-	if b.admitted != nil {
-		b.admitted.err = err
+	if b.rare().admitted != nil {
+		b.rare().admitted.err = err
 	}
 }
 
 // leave tells the guard the outcome of the branch.
 func (b *Branch) leave(code int, cause string) {
-	p := b.admitted
+	p := b.rare().admitted
 	if p == nil {
 		return
 	}
-	b.admitted = nil
+	b.seldom().admitted = nil
 	x, g := b.fork.x, b.target.Gateway.Guard
 	g.Outcome(&Outcome{Code: code, Cause: cause, Err: p.err, Early: b.early, Cancelled: b.cancelled && !b.expired})
 	if p.call && !(code < 300 && x.recordRoute && x.core.calls.hold(x.core, p.dialog, g)) {

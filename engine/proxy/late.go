@@ -30,11 +30,11 @@ func (x *Context) handOver() {
 				continue
 			}
 			if b.altered != nil {
-				b.client.SetOwner(&late{x.core, x.Server, b.altered, x.witnesses})
+				b.client.SetOwner(&late{x.core, x.Server, b.altered, x.rare().witnesses})
 				continue
 			}
 			if l == nil {
-				l = &late{x.core, x.Server, nil, x.witnesses}
+				l = &late{x.core, x.Server, nil, x.rare().witnesses}
 			}
 			b.client.SetOwner(l)
 		}

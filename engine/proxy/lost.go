@@ -23,9 +23,10 @@ func (b *Branch) watch(id transport.FlowID) {
 	if c.watched == nil {
 		c.watched = watched{}
 	}
-	b.onFlow, b.nextOn = id, c.watched[id]
-	if b.nextOn != nil {
-		b.nextOn.prevOn = b
+	r := b.seldom()
+	r.onFlow, r.nextOn = id, c.watched[id]
+	if r.nextOn != nil {
+		r.nextOn.extra.prevOn = b
 	}
 	c.watched[id] = b
 	c.watching.Add(1)
@@ -33,22 +34,23 @@ func (b *Branch) watch(id transport.FlowID) {
 
 // unwatch is the end of watch.
 func (b *Branch) unwatch() {
-	if b.onFlow == 0 {
+	r := b.extra
+	if r == nil || r.onFlow == 0 {
 		return
 	}
 	c := b.fork.x.core
-	if b.nextOn != nil {
-		b.nextOn.prevOn = b.prevOn
+	if r.nextOn != nil {
+		r.nextOn.extra.prevOn = r.prevOn
 	}
 	switch {
-	case b.prevOn != nil:
-		b.prevOn.nextOn = b.nextOn
-	case b.nextOn != nil:
-		c.watched[b.onFlow] = b.nextOn
+	case r.prevOn != nil:
+		r.prevOn.extra.nextOn = r.nextOn
+	case r.nextOn != nil:
+		c.watched[r.onFlow] = r.nextOn
 	default:
-		delete(c.watched, b.onFlow)
+		delete(c.watched, r.onFlow)
 	}
-	b.onFlow, b.nextOn, b.prevOn = 0, nil, nil
+	r.onFlow, r.nextOn, r.prevOn = 0, nil, nil
 	c.watching.Add(-1)
 }
 

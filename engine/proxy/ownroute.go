@@ -68,10 +68,17 @@ func (e *entry) scripts() message.Params {
 	return unsealParams(dst)
 }
 
-func (e *entry) clone() {
-	e.params, e.user = bytes.Clone(e.params), bytes.Clone(e.user)
+// move copies the texts of e to the end of room, and returns that.
+func (e *entry) move(room []byte) []byte {
+	n := len(room)
+	room = append(append(room, e.params...), e.user...)
+	user := n + len(e.params)
+	if e.params = room[n:user:user]; e.user != nil {
+		e.user = room[user:len(room):len(room)]
+	}
 	e.ticket = nil
 	e.read()
+	return room
 }
 
 // route is what the topmost Route entries of a request, which were ours, say about it.
@@ -102,15 +109,16 @@ func (r Refusal) String() string {
 }
 
 // takeRoute is §16.4: it undoes what a strict router did to the Request-URI, and removes our own
-// topmost Route entries. r.n is 0 if there were none.
+// topmost Route entries. r.n is 0 if there were none. The texts of r are in scratch.
 func (c *Core) takeRoute(req *message.Message, r *route) {
+	c.routes = c.routes[:0]
 	most := len(r.entries)
 	if req.Find(message.HeaderRoute, 0) >= 0 && hasParam(req.RequestURI(), "lr") {
 		// A strict router put our entry into the Request-URI and the real one at the end of Route.
 		if e, ok := c.ours(req.RequestURI()); ok {
 			if n, last := lastElement(req, message.HeaderRoute); n >= 0 {
 				if a, err := message.ParseAddress(last); err == nil {
-					e.clone()
+					c.routes = e.move(c.routes)
 					req.SetRequestURI(bytes.Clone(a.URI))
 					req.RemoveElement(message.HeaderRoute, n)
 					r.entries[0], r.n, r.strict, most = e, 1, true, 1
@@ -131,7 +139,7 @@ func (c *Core) takeRoute(req *message.Message, r *route) {
 		if !ok || r.n > 0 && !(r.entries[r.n-1].double && e.double) {
 			break
 		}
-		e.clone()
+		c.routes = e.move(c.routes)
 		r.entries[r.n] = e
 		r.n++
 		req.RemoveElement(message.HeaderRoute, 0)
@@ -157,18 +165,20 @@ func (x *Context) follow() {
 	t, refusal := x.judge(&r, named)
 	if refusal != NotRefused && refusal != RefusedTarget {
 		if x.Refusal = refusal; !r.strict { // an edge proxy's hop is written with lr
-			x.RouteUser = r.entries[0].user
+			x.seldom().routeUser = bytes.Clone(r.entries[0].user)
 		}
 		return
 	}
-	x.Params = last.scripts()
+	if params := last.scripts(); len(params) > 0 {
+		x.seldom().params = params
+	}
 	if state, there := last.params.Get(stateName); there {
-		x.dialog = c.Signer.state.open(&c.crypt, state, req.CallID())
+		x.seldom().dialog = c.Signer.state.open(&c.crypt, state, req.CallID())
 	}
 	x.backOn(last.user, r.n > 1)
 	if refusal == RefusedTarget && !x.onItsWay() {
 		was := t // leaves the stack for those alone
-		x.strayed, x.Refusal = &was, refusal
+		x.seldom().strayed, x.Refusal = &was, refusal
 		return
 	}
 	x.Signed = true
@@ -206,7 +216,7 @@ func (c *Core) Vouched(req *message.Message) bool {
 // onItsWay reports whether the request goes to where the other party was seen, whatever its
 // Request-URI says.
 func (x *Context) onItsWay() bool {
-	return x.flow != nil && (x.flow.Flow == 0 || x.flowOnly)
+	return x.rare().flow != nil && (x.rare().flow.Flow == 0 || x.flowOnly)
 }
 
 // judge reports whether the holder of the entries may send this request to its destination. named
@@ -290,20 +300,20 @@ func (x *Context) targetHolds(t *ticket, target uint64) Refusal {
 // is none that the other party's Contact named, as far as is known. The other party is the URI in
 // To, if party is true.
 func (x *Context) Strayed() (party, ok bool) {
-	if x.strayed == nil {
+	if x.rare().strayed == nil {
 		return false, false
 	}
-	was := x.strayed.caller
-	if x.strayed.answer {
-		was = x.strayed.callee
+	was := x.rare().strayed.caller
+	if x.rare().strayed.answer {
+		was = x.rare().strayed.callee
 	}
 	return x.core.Signer.identityMark(address(x.Req, message.HeaderTo).URI) == was, true
 }
 
 // VouchForTarget lets such a request pass.
 func (x *Context) VouchForTarget() {
-	if x.strayed != nil {
-		x.Signed, x.Refusal, x.strayed = true, NotRefused, nil
+	if x.rare().strayed != nil {
+		x.Signed, x.Refusal, x.seldom().strayed = true, NotRefused, nil
 		x.core.moved.add(x.core.Signer.partyKey(x.Req.CallID(), x.Req.ToTag()), x.core.Signer.targetMark(x.Req.RequestURI()))
 	}
 }

@@ -47,7 +47,7 @@ func (w *waiting) Response(c *transaction.Client, m *message.Message) {
 	sent := b.asSent(m)
 	b.altered.restore(m)
 	shown := b.shows(code)
-	if !shown && x.handling == 0 && len(x.events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
+	if !shown && x.handling == 0 && len(x.rare().events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
 		if !b.witnessed(m, c.To(), x.askedOf(m, sent), "") {
 			b.turnAway(m, sent)
 			return
@@ -76,7 +76,9 @@ func (b *Branch) showsOutcome(r *Response) bool {
 
 // note keeps the branch's times.
 func (b *Branch) note(code int) {
-	b.replyAt = 0
+	if b.extra != nil {
+		b.extra.replyAt = 0
+	}
 	if code < 200 {
 		b.heard, b.early = true, b.early || code > 100
 		if code > 100 && b.cAt != 0 { // §16.7 step 2
@@ -84,7 +86,9 @@ func (b *Branch) note(code int) {
 		}
 		if code >= 180 && code < 190 && !b.ringing {
 			b.ringing = true
-			b.ringAt = deadline(b.fork.x.core.Lane.Now(), b.target.RingTimeout, b.fork.opts.Defaults.RingTimeout)
+			if at := deadline(b.fork.x.core.Lane.Now(), b.target.RingTimeout, b.fork.opts.Defaults.RingTimeout); at != 0 {
+				b.seldom().ringAt = at
+			}
 		}
 	}
 	b.arm()
@@ -233,7 +237,7 @@ func (b *Branch) conclude(r *Response) {
 	b.leave(r.Code(), r.cause)
 	b.witnessed(&r.msg, &r.from, 0, r.cause)
 	if b.flowFailed(r) {
-		if r = better(b.failed, r); b.failover(r) {
+		if r = better(b.rare().failed, r); b.failover(r) {
 			return
 		}
 	}
@@ -255,14 +259,14 @@ func (b *Branch) keep(r *Response) {
 		return
 	}
 	const most = 16
-	if len(b.passed) < most {
-		b.passed = append(b.passed, r)
+	if len(b.rare().passed) < most {
+		b.seldom().passed = append(b.rare().passed, r)
 	}
 }
 
 // repeated sends a retransmission of a response that a callback saw on as it went before.
 func (b *Branch) repeated(m *message.Message) bool {
-	for _, r := range b.passed {
+	for _, r := range b.rare().passed {
 		if r.Code() == m.Status() && bytes.Equal(r.msg.ToTag(), m.ToTag()) &&
 			bytes.Equal(r.msg.Header(message.HeaderRSeq), m.Header(message.HeaderRSeq)) {
 			switch {

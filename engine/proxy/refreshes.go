@@ -104,8 +104,8 @@ func (b *Branch) answered(m *message.Message, from *transport.Peer) {
 	x := b.fork.x
 	c, code := x.core, m.Status()
 	target, sealed := c.sealAnswer(m, from)
-	if b.admitted != nil && b.admitted.call && code >= 200 && code < 300 {
-		b.admitted.dialog = c.calls.dialogKey(m.CallID(), m.FromTag(), m.ToTag())
+	if b.rare().admitted != nil && b.rare().admitted.call && code >= 200 && code < 300 {
+		b.rare().admitted.dialog = c.calls.dialogKey(m.CallID(), m.FromTag(), m.ToTag())
 	}
 	if sealed && code < 200 {
 		b.promised = target

@@ -61,8 +61,8 @@ func (b *Branch) refuse(r *Response) {
 	case code < 300 && b.client.Method() == message.MethodInvite:
 		b.hangUp(r)
 		const most = 16
-		if len(b.passed) < most {
-			b.passed = append(b.passed, r)
+		if len(b.rare().passed) < most {
+			b.seldom().passed = append(b.rare().passed, r)
 		}
 	}
 	own := NewResponse(r.refused.code, r.refused.cause, b.target.shown())
@@ -77,7 +77,7 @@ func (b *Branch) refuse(r *Response) {
 
 // asSent are the headers of m that restore is going to change back, or nil.
 func (b *Branch) asSent(m *message.Message) *asSent {
-	if b.fork.opts.OnResponse == nil && len(b.fork.x.witnesses) == 0 {
+	if b.fork.opts.OnResponse == nil && len(b.fork.x.rare().witnesses) == 0 {
 		return nil
 	}
 	return b.altered.asSent(m)

@@ -183,7 +183,7 @@ func (x *Context) sendStateless(m *message.Message, p transport.Peer, t *Target,
 	}
 	if x.recordRoute {
 		callee := x.calleeSide(m, to, out, t, &noOptions.Defaults)
-		x.writeRecordRoute(m, &x.caller, &callee, x.recordParams)
+		x.writeRecordRoute(m, x.caller, &callee, x.rare().recordParams)
 	}
 	x.refreshedBy(m)
 	x.core.hide(m, to)

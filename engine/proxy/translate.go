@@ -65,7 +65,7 @@ func (x *Context) SetMask(k Mask) error {
 	if err := x.maskFits(&k); err != nil {
 		return err
 	}
-	x.mask = &k
+	x.seldom().mask = &k
 	return nil
 }
 
@@ -149,16 +149,16 @@ func setParty(m *message.Message, id message.HeaderID, text string) {
 
 // translate changes m, a copy of the request, to what its recipient knows of the dialog.
 func (x *Context) translate(m *message.Message) {
-	if x.mask != nil {
-		for _, p := range x.partiesOf(x.mask) {
+	if x.rare().mask != nil {
+		for _, p := range x.partiesOf(x.rare().mask) {
 			setParty(m, p.id, p.callee)
 		}
 	}
 	x.shiftNumbers(m)
-	if x.dialog == nil || x.dialog.masked == nil {
+	if x.rare().dialog == nil || x.rare().dialog.masked == nil {
 		return
 	}
-	sides := x.dialog.masked
+	sides := x.rare().dialog.masked
 	if x.byCaller() {
 		setParty(m, message.HeaderFrom, sides.from.callee)
 		setParty(m, message.HeaderTo, sides.to.callee)
@@ -173,7 +173,7 @@ func (x *Context) translate(m *message.Message) {
 func (x *Context) byCaller() bool {
 	if x.sender == senderUnknown {
 		x.sender = senderCallee
-		if x.dialog.caller == callerMark(x.Req.FromTag()) {
+		if x.rare().dialog.caller == callerMark(x.Req.FromTag()) {
 			x.sender = senderCaller
 		}
 	}
@@ -191,23 +191,23 @@ const (
 
 // shift is what is added to a CSeq number of the request's sender.
 func (x *Context) shift(number uint32) (n uint32) {
-	if x.dialog != nil && x.dialog.shift > 0 && x.byCaller() {
-		n = x.dialog.shift
+	if x.rare().dialog != nil && x.rare().dialog.shift > 0 && x.byCaller() {
+		n = x.rare().dialog.shift
 	}
-	if x.renumber != nil {
-		n += x.renumber(number)
+	if x.rare().renumber != nil {
+		n += x.rare().renumber(number)
 	}
 	return n + x.core.steps.extra(x.Req.CallID(), x.Req.FromTag(), number)
 }
 
 // Renumber has CSeq numbers of the request's sender raised by what f says, where the request goes
 // on; nothing was sent yet. Within the dialog requests of this server's own have taken numbers.
-func (x *Context) Renumber(f func(number uint32) uint32) { x.renumber = f }
+func (x *Context) Renumber(f func(number uint32) uint32) { x.seldom().renumber = f }
 
 // shiftNumbers raises the number of CSeq, and that of the INVITE which a PRACK names (RFC 3262
 // §7.2).
 func (x *Context) shiftNumbers(m *message.Message) {
-	if (x.dialog == nil || x.dialog.shift == 0) && x.renumber == nil && len(x.core.steps.known) == 0 {
+	if (x.rare().dialog == nil || x.rare().dialog.shift == 0) && x.rare().renumber == nil && len(x.core.steps.known) == 0 {
 		return
 	}
 	cs, err := m.CSeq()

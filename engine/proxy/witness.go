@@ -149,7 +149,7 @@ func (a *Answer) Reach() Reach {
 	}
 	var s side
 	if a.Branch != nil {
-		s = a.Branch.way
+		s = a.Branch.rare().way
 	}
 	if s.local == nil {
 		s.local = a.from.Local
@@ -162,13 +162,13 @@ func (a *Answer) Reach() Reach {
 }
 
 // Witness has w see what becomes of the request from now on.
-func (x *Context) Witness(w Witness) { x.witnesses = append(x.witnesses, w) }
+func (x *Context) Witness(w Witness) { x.seldom().witnesses = append(x.rare().witnesses, w) }
 
 // sending shows the witnesses a branch.
 func (b *Branch) sending() {
-	if x := b.fork.x; len(x.witnesses) > 0 {
+	if x := b.fork.x; len(x.rare().witnesses) > 0 {
 		defer x.core.caught()
-		for _, w := range x.witnesses {
+		for _, w := range x.rare().witnesses {
 			w.Sending(b)
 		}
 	}
@@ -177,12 +177,12 @@ func (b *Branch) sending() {
 // witnessed shows the witnesses a response, and reports whether it may go on.
 func (b *Branch) witnessed(m *message.Message, from *transport.Peer, asked uint32, cause string) bool {
 	x := b.fork.x
-	if len(x.witnesses) == 0 {
+	if len(x.rare().witnesses) == 0 {
 		return true
 	}
 	a := &x.core.shown
 	*a = Answer{Branch: b, Message: m, Cause: cause, Asked: asked, core: x.core, req: x.Req, from: from}
-	return a.show(x.witnesses)
+	return a.show(x.rare().witnesses)
 }
 
 // At is when the lane began the work that brought it.
@@ -235,7 +235,7 @@ func (x *Context) askedOf(m *message.Message, s *asSent) uint32 {
 	if s != nil {
 		return s.cseq
 	}
-	if len(x.witnesses) == 0 {
+	if len(x.rare().witnesses) == 0 {
 		return 0
 	}
 	cs, err := m.CSeq()
@@ -252,10 +252,10 @@ func (x *Context) tellEnd() {
 	}
 	x.accounted = true
 	defer x.core.caught()
-	for _, w := range x.witnesses {
+	for _, w := range x.rare().witnesses {
 		w.Ended(x.Answered())
 	}
 }
 
 // Witnesses are those of the request.
-func (x *Context) Witnesses() []Witness { return x.witnesses }
+func (x *Context) Witnesses() []Witness { return x.rare().witnesses }

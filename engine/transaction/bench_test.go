@@ -120,7 +120,7 @@ func TestInviteAllocations(t *testing.T) {
 	const bench = 1 // the INVITE copied in call
 	got := testing.AllocsPerRun(1000, func() { d.call(200) }) - bench
 	t.Logf("%v allocations for a server and a client transaction", got)
-	if ceiling := 9.0; got > ceiling {
+	if ceiling := 8.0; got > ceiling {
 		t.Errorf("%v allocations, ceiling %v", got, ceiling)
 	}
 }
@@ -140,7 +140,7 @@ func TestRetained(t *testing.T) {
 		t.Fatal(servers, clients)
 	}
 	t.Logf("%.0f bytes kept for each finished call", per)
-	if ceiling := 1600.0; per > ceiling {
+	if ceiling := 800.0; per > ceiling {
 		t.Errorf("%.0f bytes kept for each finished call, ceiling %v", per, ceiling)
 	}
 	d.rig.clock.now.Add(int64(time.Minute))
