@@ -61,7 +61,9 @@ end`, luabindtest.Modules(m, d, g))
 			if d.Count("")+d.Count("x")+d.Count("z") != 0 {
 				t.Errorf("%d calls, %d counted at the end", d.Count(""), d.Count("x")+d.Count("z"))
 			}
+			bus.mu.Lock()
 			delete(bus.slots, "y")
+			bus.mu.Unlock()
 			bus.empty(t)
 		})
 	}
