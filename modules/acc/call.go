@@ -193,8 +193,7 @@ func (c *call) note(b []byte) ([]byte, error) {
 	defer c.mu.Unlock()
 	b, err := c.r.Append(append(b, `{"record":`...))
 	if len(c.tags) > 0 {
-		tags, err2 := json.Marshal(c.tags)
-		b, err = append(append(b, `,"tags":`...), tags...), errors.Join(err, err2)
+		b = cdr.AppendTexts(append(b, `,"tags":`...), c.tags)
 	}
 	if c.track != "" { // hexadecimal
 		b = append(append(append(b, `,"track":"`...), c.track...), '"')

@@ -15,6 +15,9 @@ type text struct {
 	b    []byte
 	next bool // a comma comes before the next member
 	err  error
+	// Where in b the last time begins that was written in full, 0 for none, and its second since 1970
+	known  int
+	second int64
 }
 
 func (x *text) open(c byte)  { x.b, x.next = append(x.b, c), false }
@@ -63,7 +66,15 @@ func (x *text) str(name, s string) {
 func (x *text) time(name string, t Time) {
 	if !t.IsZero() {
 		x.name(name)
-		x.b = appendTime(append(x.b, '"'), t.Time)
+		x.b = append(x.b, '"')
+		if second := t.Unix(); x.known == 0 || second != x.second { // most are in one second
+			x.known, x.second = len(x.b), second
+			x.b = appendTime(x.b, t.Time)
+		} else {
+			at := x.known
+			x.b = append(x.b, x.b[at:at+len("2006-01-02T15:04:05.")]...)
+			x.b = append(digits(x.b, t.Nanosecond()/1e6, 3), 'Z')
+		}
 		x.b = append(x.b, '"')
 	}
 }
@@ -126,6 +137,15 @@ func (x *text) fields(fields map[string]any) {
 	x.close('}')
 }
 
+func (x *text) texts(list []string) {
+	x.open('[')
+	for _, s := range list {
+		x.comma()
+		x.quote(s)
+	}
+	x.close(']')
+}
+
 func (x *text) branch(l *Branch) {
 	x.comma()
 	x.open('{')
@@ -139,12 +159,7 @@ func (x *text) branch(l *Branch) {
 	x.str("cause", l.Cause)
 	if len(l.Redirect) > 0 {
 		x.name("redirect")
-		x.open('[')
-		for _, uri := range l.Redirect {
-			x.comma()
-			x.quote(uri)
-		}
-		x.close(']')
+		x.texts(l.Redirect)
 	}
 	if len(l.Fields) > 0 {
 		x.name("fields")
@@ -165,6 +180,13 @@ func (x *text) legs(legs []Branch) {
 func AppendLegs(b []byte, legs []Branch) []byte {
 	x := &text{b: b}
 	x.legs(legs)
+	return x.b
+}
+
+// AppendTexts appends a list of texts in JSON.
+func AppendTexts(b []byte, list []string) []byte {
+	x := &text{b: b}
+	x.texts(list)
 	return x.b
 }
 

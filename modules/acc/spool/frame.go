@@ -44,7 +44,11 @@ type entry struct {
 }
 
 func newEntry(kind byte, key Key, data []byte, now time.Time) entry {
-	b := make([]byte, header+len(data))
+	return entryIn(make([]byte, header+len(data)), kind, key, data, now)
+}
+
+// entryIn makes one in a piece of memory of its size.
+func entryIn(b []byte, kind byte, key Key, data []byte, now time.Time) entry {
 	copy(b, magic)
 	binary.BigEndian.PutUint32(b[atLength:], uint32(len(data)))
 	binary.BigEndian.PutUint64(b[atTime:], uint64(now.UnixNano()))

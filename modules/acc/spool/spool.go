@@ -95,6 +95,7 @@ type Spool struct {
 	closed  bool              // guarded by mu, as all below
 	next    uint64            // the number of the next record
 	tail    []entry           // what is not written, in order
+	block   []byte            // what is left of the memory for frames
 	waiting int64             // the bytes of tail
 	unsure  []entry           // what was written and not synced, in order
 	unsured int64             // the bytes of unsure
@@ -199,17 +200,17 @@ func (s *Spool) add(kind byte, key Key, data []byte) error {
 	if len(data) > MaxRecord {
 		return ErrLarge
 	}
-	e := newEntry(kind, key, data, s.o.Now())
+	now := s.o.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
 		return ErrClosed
-	case s.waiting+int64(len(e.frame)) > s.o.Memory:
+	case s.waiting+int64(header+len(data)) > s.o.Memory:
 		s.stats.Lost++
 		return ErrFull
 	}
-	s.push(e)
+	s.push(entryIn(s.piece(header+len(data)), kind, key, data, now))
 	if kind != kindRecord { // it is written with the next record, or soon
 		poke(s.soon)
 		return nil
@@ -222,6 +223,23 @@ func (s *Spool) add(kind byte, key Key, data []byte) error {
 	}
 	poke(s.wake)
 	return nil
+}
+
+// mostPiece is the largest frame that shares a block of memory with others, and block the size of
+// one. Frames come and go in order, and so a block goes soon after its first frame.
+const mostPiece, block = 4 << 10, 64 << 10
+
+// piece is memory for a frame. s.mu is held.
+func (s *Spool) piece(size int) []byte {
+	if size > mostPiece || s.failing != nil { // which may stay for long
+		return make([]byte, size)
+	}
+	if size > len(s.block) {
+		s.block = make([]byte, block)
+	}
+	b := s.block[:size:size]
+	s.block = s.block[size:]
+	return b
 }
 
 // note is where it is noted that something is unfinished.

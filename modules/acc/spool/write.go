@@ -184,10 +184,11 @@ func (s *Spool) wrote(seg *segment, batch []entry, size int64) (more bool) {
 	s.remember(batch)
 	last := batch[len(batch)-1].seq
 	s.written = max(s.written, last)
-	for len(s.tail) > 0 && s.tail[0].seq <= last {
-		s.waiting -= int64(len(s.tail[0].frame))
-		s.tail = s.tail[1:]
+	n := 0
+	for ; n < len(s.tail) && s.tail[n].seq <= last; n++ {
+		s.waiting -= int64(len(s.tail[n].frame))
 	}
+	s.tail = without(s.tail, n)
 	s.unsure = append(s.unsure, batch...)
 	for s.unsured += size; s.unsured > s.o.Memory; s.unsure = s.unsure[1:] { // the disk hangs
 		s.unsured -= int64(len(s.unsure[0].frame))
@@ -218,9 +219,19 @@ func (s *Spool) drop(n int) {
 		return
 	}
 	s.since = s.recent[n-1].seq + 1
-	left := copy(s.recent, s.recent[n:])
-	clear(s.recent[left:]) // the frames
-	s.recent = s.recent[:left]
+	s.recent = without(s.recent, n)
+}
+
+// without removes the first n. If those are few it leaves their places, which the next growth frees;
+// otherwise the memory serves again.
+func without(list []entry, n int) []entry {
+	if n < len(list)/2 {
+		clear(list[:n]) // the frames
+		return list[n:]
+	}
+	left := copy(list, list[n:])
+	clear(list[left:])
+	return list[:left]
 }
 
 // trouble records that the disk takes nothing.
@@ -304,10 +315,11 @@ func (s *Spool) syncAll() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.unsure) > 0 && s.unsure[0].seq <= until {
-		s.unsured -= int64(len(s.unsure[0].frame))
-		s.unsure = s.unsure[1:]
+	n := 0
+	for ; n < len(s.unsure) && s.unsure[n].seq <= until; n++ {
+		s.unsured -= int64(len(s.unsure[n].frame))
 	}
+	s.unsure = without(s.unsure, n)
 	s.synced = max(s.synced, until)
 	return nil
 }
