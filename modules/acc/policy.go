@@ -111,7 +111,7 @@ func (a *Accounts) Use(p Policy, fields []string) error {
 		a.o.Log.Warn("acc: destinations that the script no longer names had records waiting; those that are new have got them", "count", left)
 	}
 	a.policy.Store(&p)
-	if e := a.engine.Load(); e != nil && a.swept { // calls of before the start may have ended with it
+	if e := a.engine.Load(); e != nil && a.swept { // calls of before may have ended
 		e.Background().Post(lane.Func(func(*lane.Lane) { a.sweepCalls() }))
 	}
 	return nil

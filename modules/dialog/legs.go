@@ -18,7 +18,8 @@ import (
 // ErrOwn is the error of what only the legs of such a call can be asked for.
 var ErrOwn = errors.New("the call is this server's own: its legs can be put on hold and transferred")
 
-// errAsked is the error of Track while another handler tracks the leg, and asks other nodes for room.
+// errAsked is the error of Track while another handler tracks the leg, and asks other nodes for
+// room.
 var errAsked = errors.New("another handler is about to track the leg")
 
 // errDecided is the error of Track where nothing of the call can be followed.

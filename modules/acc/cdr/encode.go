@@ -15,7 +15,8 @@ type text struct {
 	b    []byte
 	next bool // a comma comes before the next member
 	err  error
-	// Where in b the last time begins that was written in full, 0 for none, and its second since 1970
+	// Where in b the last time begins that was written in full, 0 for none, and its second since
+	// 1970
 	known  int
 	second int64
 }

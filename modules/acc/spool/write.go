@@ -222,8 +222,8 @@ func (s *Spool) drop(n int) {
 	s.recent = without(s.recent, n)
 }
 
-// without removes the first n. If those are few it leaves their places, which the next growth frees;
-// otherwise the memory serves again.
+// without removes the first n. If those are few it leaves their places, which the next growth
+// frees; otherwise the memory serves again.
 func without(list []entry, n int) []entry {
 	if n < len(list)/2 {
 		clear(list[:n]) // the frames
