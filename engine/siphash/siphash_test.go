@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"testing"
 )
 
@@ -67,10 +68,12 @@ func TestSum128(t *testing.T) {
 		text[i] = byte(i)
 	}
 	for n, want := range map[int]string{0: "a3817f04ba25a8e66df67214c7550293", 1: "da87c1d86b99af44347659119b22fc45", 63: "5150d1772f50834a503e069a973fbd7c"} {
-		sum := k.Sum128(text[:n])
-		got := hex.EncodeToString(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, sum[0]), sum[1]))
-		if got != want {
-			t.Errorf("%d bytes: %s, want %s", n, got, want)
-		}
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			sum := k.Sum128(text[:n])
+			got := hex.EncodeToString(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, sum[0]), sum[1]))
+			if got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
 	}
 }
