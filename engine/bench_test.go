@@ -66,7 +66,7 @@ func BenchmarkCall(b *testing.B) {
 // quickest tenth of the rounds took at most, which nothing else on the machine has interrupted, and
 // the bytes that the ring takes for a call.
 func BenchmarkCallRing(b *testing.B) {
-	kept := memory.New(memory.Options{})
+	kept := memory.New(memory.Options{Size: 4 << 20})
 	var track engine.Observer
 	without := newCallBench(b, nil)
 	with := newCallBench(b, func(l *lane.Lane) engine.Observer { track = kept.Observe(l); return track })
@@ -116,11 +116,11 @@ type callBench struct {
 	spent time.Duration // what the engine took; making the messages costs more
 }
 
-func newCallBench(b *testing.B, observe func(*lane.Lane) engine.Observer) *callBench {
+func newCallBench(b testing.TB, observe func(*lane.Lane) engine.Observer) *callBench {
 	return newCallBenchWith(b, func(c *engine.Config) { c.Observe = observe })
 }
 
-func newCallBenchWith(b *testing.B, change func(*engine.Config)) *callBench {
+func newCallBenchWith(b testing.TB, change func(*engine.Config)) *callBench {
 	local := &transport.Local{Kind: transport.UDP, Name: "udp:10.0.0.1:5060", Addr: netip.MustParseAddrPort("10.0.0.1:5060"), Host: "10.0.0.1", Port: 5060, SentBy: "10.0.0.1:5060"}
 	c := &callBench{wire: &quietWire{loopWire{local: local}}}
 	targets := to("sip:bob@10.0.0.3:5060")
@@ -189,7 +189,7 @@ func (c *callBench) call() {
 	c.receive(bok)
 }
 
-func (c *callBench) check(b *testing.B) {
+func (c *callBench) check(b testing.TB) {
 	if s := c.eng.Stats(); s.Responses[2] != 2*uint64(c.n) || s.Strays > 0 {
 		b.Fatalf("%d calls: %+v", c.n, s)
 	}

@@ -93,6 +93,7 @@ type unit struct {
 
 	observer Observer // nil: nobody observes
 	observed Observed // the one that the observer is shown
+	origin   message.Origin
 	step     ObservedStep
 }
 
@@ -204,7 +205,11 @@ func (e *Engine) makeLanes() error {
 			wire = &observedWire{wire, u}
 		}
 		u.core = &proxy.Core{Env: env, Lane: u.lane, Random: newRandom(c.Seed, uint64(i))}
-		u.layer = transaction.NewLayer(u.lane, wire, u, transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Lost: u.lost, TrustVia: e.trustsVia, Refuse: u.overloaded, Messages: &e.messages})
+		options := transaction.Options{Timers: c.Timers, Random: u.core.Random, ServerHeader: c.Server, Counter: u.count.event, Lost: u.lost, TrustVia: e.trustsVia, Refuse: u.overloaded, Messages: &e.messages}
+		if u.observer != nil {
+			options.Origin = &u.origin
+		}
+		u.layer = transaction.NewLayer(u.lane, wire, u, options)
 		u.core.Layer = u.layer
 		if u.observer != nil {
 			u.core.Note = u.note

@@ -34,6 +34,11 @@ type Observed struct {
 	Peer    netip.AddrPort   // where it comes from, or goes to
 	Local   *transport.Local // the listener it came to, or leaves from; nil if there is none
 	LocalIP netip.Addr       // the address of this machine, if the listener is on all of them
+	// Mark is set by an observer who wants to know it again: of a message that was received.
+	Mark uint64
+	// Origin says which parts of one that was sent are parts of one that was received, whose Mark
+	// it has. It is a guess, which nearly always is right; nil: it is not known.
+	Origin *message.Origin
 }
 
 // ObservedStep is one step as an Observer sees it.
@@ -86,8 +91,11 @@ func (u *unit) note(m *message.Message, what, about string) {
 // received shows the observer a message.
 func (u *unit) received(p *packet) {
 	o := &u.observed
-	*o = Observed{Bytes: p.msg.Original(), CallID: p.msg.CallID(), At: u.lane.Now(), Kind: p.from.Kind, Peer: p.from.Source, Local: p.from.Local, LocalIP: p.from.LocalIP}
+	o.Bytes, o.CallID, o.Origin, o.Mark, o.At = p.msg.Original(), p.msg.CallID(), nil, 0, u.lane.Now()
+	o.Sent, o.Err = false, nil
+	o.Kind, o.Peer, o.Local, o.LocalIP = p.from.Kind, p.from.Source, p.from.Local, p.from.LocalIP
 	u.observer.Message(o)
+	p.msg.SetMark(o.Mark)
 	o.Bytes, o.CallID = nil, nil
 }
 
@@ -105,12 +113,15 @@ func (w *observedWire) Send(to *transport.Peer, b []byte, f transport.Failed) er
 	peer := transport.Remote(w.Wire, to) // before its connection may end
 	err := w.Wire.Send(to, b, f)
 	o := &w.u.observed
-	*o = Observed{Bytes: b, At: w.u.lane.Now(), Sent: true, Err: err, Kind: to.Kind, Peer: peer, Local: to.Local, LocalIP: to.LocalIP}
+	o.Bytes, o.CallID, o.Origin, o.Mark, o.At = b, nil, w.u.origin.Of(b), 0, w.u.lane.Now()
+	o.Sent, o.Err = true, err
+	o.Kind, o.Peer, o.Local, o.LocalIP = to.Kind, peer, to.Local, to.LocalIP
 	if o.Local == nil {
 		o.Local = w.Choose(to)
 	}
 	w.u.observer.Message(o)
-	o.Bytes = nil
+	w.u.origin.Forget()
+	o.Bytes, o.Origin, o.Err = nil, nil, nil
 	return err
 }
 

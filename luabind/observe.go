@@ -182,11 +182,16 @@ func brief(x lua.LValue) string {
 		if n == 0 {
 			return "a table"
 		}
-		return strconv.Itoa(n) + " in a list" + ofFirst(x.RawGetInt(1))
+		if first := firstOf(x.RawGetInt(1)); first != "" {
+			return strconv.Itoa(n) + " in a list: " + first + " …"
+		}
+		return strconv.Itoa(n) + " in a list"
 	case *lua.LUserData:
 		switch o := x.Value.(type) {
 		case *uriObj:
 			return shorten(string(o.text))
+		case TargetNamer:
+			return shorten(o.TargetName())
 		case Targeter:
 			if t := o.Target(); t != nil {
 				return shorten(t.String())
@@ -213,13 +218,14 @@ func objectBriefly(x any) string {
 	return "an object"
 }
 
-func ofFirst(x lua.LValue) string {
+// firstOf is the first of a list in a few words, "" if it says nothing.
+func firstOf(x lua.LValue) string {
 	switch s := x.(type) {
 	case *lua.LTable, *lua.LUserData:
-		return ": " + brief(x) + " …"
+		return brief(x)
 	case lua.LString:
 		if isAddress(string(s)) {
-			return ": " + shorten(string(s)) + " …"
+			return shorten(string(s))
 		}
 	}
 	return ""

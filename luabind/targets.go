@@ -211,3 +211,7 @@ func bodyType(headers *[]engine.HeaderEdit, contentType *string) error {
 type Targeter interface {
 	Target() *engine.Target
 }
+
+// TargetNamer is a [Targeter] that makes its Target anew each time, and can say what Target.String
+// would without that: whoever observes a server is told it for each call.
+type TargetNamer interface{ TargetName() string }

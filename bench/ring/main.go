@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -36,28 +37,30 @@ func main() {
 	rate := flag.Int("rate", 1000, "calls a second")
 	seconds := flag.Int("seconds", 2, "length of one load")
 	rounds := flag.Int("rounds", 30, "loads of each server")
+	size := flag.Int("size", ring.DefaultSize>>20, "of the ring, in MiB")
 	flag.Parse()
-	if err := run(*load, *rate, *seconds, *rounds); err != nil {
+	if err := run(*load, *rate, *seconds, *rounds, *size<<20); err != nil {
 		fmt.Fprintln(os.Stderr, "ring:", err)
 		os.Exit(1)
 	}
 }
 
-func run(load string, rate, seconds, rounds int) error {
+func run(load string, rate, seconds, rounds, size int) error {
 	debug.SetGCPercent(200) // as the command
 	if err := onCore(0); err != nil {
 		return err
 	}
-	with, err := serve(true)
+	remembered := ring.New(ring.Options{Size: size})
+	with, err := serve(remembered)
 	if err != nil {
 		return err
 	}
-	without, err := serve(false)
+	without, err := serve(nil)
 	if err != nil {
 		return err
 	}
 	// Until the ring is full, and each page of it was used once
-	for done := 0; done < 25_000; done += rate * 5 {
+	for remembered.Written() < uint64(size) {
 		for _, s := range []*server{with, without} {
 			if _, err := s.load(load, rate, 5); err != nil {
 				return err
@@ -80,9 +83,25 @@ func run(load string, rate, seconds, rounds int) error {
 		fmt.Printf("with %6.1f µs/call  without %6.1f  ratio %.3f\n", cpu[with], cpu[without], cpu[with]/cpu[without])
 	}
 	slices.Sort(ratios)
-	fmt.Printf("\n%d calls/s, %d rounds of %d s, medians: with %.1f µs/call, without %.1f; ratio %.3f (quartiles %.3f and %.3f)\n",
-		rate, rounds, seconds, median(a), median(b), median(ratios), ratios[len(ratios)/4], ratios[len(ratios)*3/4])
+	lo, hi := interval(ratios)
+	fmt.Printf("\n%d calls/s, %d rounds of %d s, medians: with %.1f µs/call, without %.1f; ratio %.3f (95 %%: %.3f to %.3f; quartiles %.3f and %.3f)\n",
+		rate, rounds, seconds, median(a), median(b), median(ratios), lo, hi, ratios[len(ratios)/4], ratios[len(ratios)*3/4])
 	return nil
+}
+
+// interval is where the median lies with a probability of 95 %, by a bootstrap.
+func interval(v []float64) (lo, hi float64) {
+	const times = 4000
+	rnd := rand.New(rand.NewPCG(1, 2))
+	medians, drawn := make([]float64, times), make([]float64, len(v))
+	for i := range medians {
+		for k := range drawn {
+			drawn[k] = v[rnd.IntN(len(v))]
+		}
+		medians[i] = median(drawn)
+	}
+	slices.Sort(medians)
+	return medians[times*25/1000], medians[times*975/1000]
 }
 
 // onCore keeps the process, its threads of today and those to come, on one core.
@@ -103,7 +122,8 @@ func onCore(n int) error {
 // server is one engine.
 type server struct{ addr, callee string }
 
-func serve(remembers bool) (*server, error) {
+// serve starts one that remembers its calls in r, unless that is nil.
+func serve(r *ring.Ring) (*server, error) {
 	users, err := registrar.New(registrar.Options{})
 	if err != nil {
 		return nil, err
@@ -113,8 +133,7 @@ func serve(remembers bool) (*server, error) {
 		return nil, err
 	}
 	c := engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Domains: []string{"example.com"}, Router: router, Lanes: 1}
-	if remembers {
-		r := ring.New(ring.Options{})
+	if r != nil {
 		c.Observe = func(l *lane.Lane) engine.Observer { return r.Observe(l) }
 	}
 	e, err := engine.New(c)

@@ -6,7 +6,24 @@ import "unsafe"
 
 // AppendTo appends the message with its edits to dst, in one pass, adjacent untouched fields as one
 // copy.
-func (m *Message) AppendTo(dst []byte) []byte {
+func (m *Message) AppendTo(dst []byte) []byte { return m.AppendFrom(dst, nil) }
+
+// AppendFrom is AppendTo, and says in o, unless that is nil, which parts of what it wrote were
+// received. dst is empty: o is about all of it.
+func (m *Message) AppendFrom(dst []byte, o *Origin) []byte {
+	if o == nil {
+		return m.appendPieces(dst, nil)
+	}
+	o.begin(m)
+	if m.mark == 0 {
+		return m.appendPieces(dst, nil)
+	}
+	dst = m.appendPieces(dst, o)
+	o.n = len(dst)
+	return dst
+}
+
+func (m *Message) appendPieces(dst []byte, o *Origin) []byte {
 	// buf[lo:hi] is a run of untouched pieces not yet copied.
 	var lo, hi uint32
 	if m.start.arena {
@@ -17,27 +34,35 @@ func (m *Message) AppendTo(dst []byte) []byte {
 	for i := range m.fields {
 		f := &m.fields[i]
 		if f.flags&fieldArena != 0 {
-			dst = append(dst, m.buf[lo:hi]...)
+			dst = m.appendRun(dst, lo, hi, o)
 			dst = append(dst, m.arena[f.lo:f.hi]...)
 			lo, hi = 0, 0
 			continue
 		}
 		if f.lo != hi {
-			dst = append(dst, m.buf[lo:hi]...)
+			dst = m.appendRun(dst, lo, hi, o)
 			lo = f.lo
 		}
 		hi = f.hi
 	}
 	if m.hasBlank && !m.bodyNew {
 		if m.headEnd == hi {
-			return append(dst, m.buf[lo:m.bodyEnd]...)
+			return m.appendRun(dst, lo, m.bodyEnd, o)
 		}
-		dst = append(dst, m.buf[lo:hi]...)
-		return append(dst, m.buf[m.headEnd:m.bodyEnd]...)
+		dst = m.appendRun(dst, lo, hi, o)
+		return m.appendRun(dst, m.headEnd, m.bodyEnd, o)
 	}
-	dst = append(dst, m.buf[lo:hi]...)
+	dst = m.appendRun(dst, lo, hi, o)
 	dst = append(dst, "\r\n"...)
 	return append(dst, m.Body()...)
+}
+
+// appendRun appends bytes as they were received.
+func (m *Message) appendRun(dst []byte, lo, hi uint32, o *Origin) []byte {
+	if o != nil {
+		o.add(len(dst), int(lo), int(hi)-int(lo))
+	}
+	return append(dst, m.buf[lo:hi]...)
 }
 
 // Held is the number of bytes of storage the message keeps for use after [Message.Reset]: it keeps

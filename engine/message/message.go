@@ -21,6 +21,7 @@ type pieces struct {
 	start startLine
 	lim   Limits
 	err   *Error // the fault that Parse found, for Validate
+	mark  uint64 // what the caller knows buf by; 0: by nothing
 
 	method Method
 	status int // 0 for a request
@@ -64,6 +65,7 @@ func (m *Message) clear() {
 	m.fields = m.fields[:0]
 	m.start = startLine{}
 	m.err = nil
+	m.mark = 0
 	m.method = MethodOther
 	m.status = 0
 	m.headEnd, m.bodyStart, m.bodyEnd = 0, 0, 0

@@ -23,15 +23,19 @@ type decoder struct {
 	next   uint64 // the number of the record there, of the lane's
 	clock  time.Time
 	window []byte // the text so far
+	places places
+	again  bool   // texts are used again when the record was read
+	made   []byte // with again: the last text that was made from another
 }
 
 // start begins a segment, with the storage of the texts of another, which must no longer be in use,
 // or nil.
 func (d *decoder) start(s *segment, window []byte) {
+	again := window != nil
 	if n := windowRatio * cap(s.buf); cap(window) < n {
 		window = make([]byte, 0, n)
 	}
-	*d = decoder{lane: d.lane, number: s.number, next: s.first, clock: s.began, window: window[:0]}
+	*d = decoder{lane: d.lane, number: s.number, next: s.first, clock: s.began, window: window[:0], again: again, made: d.made}
 }
 
 // read calls f for each record of the segment that is complete and was not read yet. The record,
@@ -40,15 +44,21 @@ func (d *decoder) read(s *segment, r *Record, f func(*Record) bool) error {
 	b := s.buf[:s.n.Load()]
 	for d.at < len(b) {
 		c := cursor{b: b, at: d.at}
-		*r = Record{Kind: Kind(c.byte()), Lane: d.lane}
+		first := c.byte()
+		*r = Record{Kind: Kind(first & kindBits), Lane: d.lane}
 		d.clock = d.clock.Add(time.Duration(c.number()) * time.Microsecond)
 		r.At = d.clock
 		switch r.Kind {
 		case Received, Sent, Unsent:
-			r.Transport = transport.Kind(c.byte())
-			r.Local, r.Peer = c.address(), c.address()
+			by := c.byte()
+			r.Transport = transport.Kind(by &^ isMade)
+			r.Local, r.Peer = d.addresses(&c, first)
 			r.Length = int(c.number())
-			r.Text = d.text(&c)
+			if by&isMade != 0 {
+				r.Text = d.textMade(&c, r.Length)
+			} else {
+				r.Text = d.text(&c)
+			}
 			if r.Kind == Unsent {
 				r.Answer = string(d.text(&c))
 			}
@@ -70,6 +80,18 @@ func (d *decoder) read(s *segment, r *Record, f func(*Record) bool) error {
 		}
 	}
 	return nil
+}
+
+// addresses reads those of a message; known is the first byte of its record.
+func (d *decoder) addresses(c *cursor, known byte) (local, peer netip.AddrPort) {
+	if known&sameLocal == 0 {
+		d.places.local = c.address()
+	}
+	p := &d.places.peers[known>>slotShift]
+	if known&samePeer == 0 {
+		*p = c.address()
+	}
+	return d.places.local, *p
 }
 
 // text reads a text, and returns it as part of the window.
@@ -97,6 +119,31 @@ func (d *decoder) text(c *cursor) []byte {
 		}
 	}
 	return d.window[start:len(d.window):len(d.window)]
+}
+
+// textMade reads a text that was made from another, of at most so many bytes.
+func (d *decoder) textMade(c *cursor, length int) []byte {
+	text := d.made[:0]
+	if length = min(length, mostText); !d.again {
+		text = make([]byte, 0, max(length, 0))
+	}
+	for !c.bad {
+		text = append(text, d.text(c)...)
+		n := int(c.number())
+		if n == 0 {
+			break
+		}
+		from := len(d.window) - int(c.number())
+		if from < 0 || n > len(d.window)-from || n > length-len(text) {
+			c.bad = true
+			break
+		}
+		text = append(text, d.window[from:from+n]...)
+	}
+	if d.again {
+		d.made = text
+	}
+	return text
 }
 
 // cursor reads numbers from a segment; bad tells that there was none.

@@ -6,9 +6,10 @@
 // A [Ring] makes one observer for each lane ([Ring.Observe], engine.Config.Observe). It belongs to
 // the holder of the lane's token, so recording takes no lock and waits for nobody. What it records
 // is appended to a segment of fixed size. Messages of a call resemble each other and those of other
-// calls, so a line that was there before is a reference to it (see encoder): a call of thirteen
-// messages takes less than 2 kB. Segments are dropped from the oldest on; the size of a ring is a
-// bound in bytes, whatever arrives.
+// calls, so a line that was there before is a reference to it (see encoder), and what was made from
+// a message that was received is one to its parts (see source): a call of thirteen messages takes
+// about 1 kB. Segments are dropped from the oldest on; the size of a ring is a bound in bytes,
+// whatever arrives.
 //
 // # For readers
 //

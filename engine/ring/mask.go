@@ -73,13 +73,14 @@ func foldEqual(b []byte, lower string) bool {
 // text, so each byte of it is looked at a fixed number of times.
 type masker struct {
 	start int     // where the text begins
+	first bool    // with the start line of a message
 	seen  int     // the last line whose header was looked for, or -1
 	how   secrecy // of that header
 	work  int     // bytes that were looked at: tests bound it
 }
 
-// begin begins a text.
-func (m *masker) begin(at int) { *m = masker{start: at, seen: -1} }
+// begin begins a text; first: it begins with the start line of a message.
+func (m *masker) begin(at int, first bool) { *m = masker{start: at, first: first, seen: -1} }
 
 // mask overwrites what is secret in text[lo:hi], a line with its end, and returns where the first
 // byte was that it changed, or hi.
@@ -108,7 +109,7 @@ func (m *masker) mask(text []byte, lo, hi int) int {
 		}
 	case open:
 	}
-	return min(first, lo+m.uris(line, lo == m.start))
+	return min(first, lo+m.uris(line, m.first && lo == m.start))
 }
 
 // header is how the line must be masked that begins at lo, or the one that it continues (RFC 3261

@@ -1,5 +1,7 @@
 package ring
 
+import "bytes"
+
 // What is secret in the URIs of a line.
 
 // uriScan is where a pass over a line is, in what lies between two delimiters and may be a URI.
@@ -78,6 +80,50 @@ func (s *uriScan) scheme(i int) {
 	case i+2 < len(s.line) && s.line[i+1] == '/' && s.line[i+2] == '/':
 		s.user, s.web = i+3, true
 	}
+}
+
+// mayHaveSecrets reports whether uris has to look at a line. What is before each @ decides: the
+// name of a user alone, behind "sip:" or nothing, as nearly always; or something with a colon.
+func mayHaveSecrets(line []byte) bool {
+	if bytes.IndexByte(line, '?') >= 0 {
+		return true
+	}
+	for from := 0; ; {
+		k := bytes.IndexByte(line[from:], '@')
+		if k < 0 {
+			return false
+		}
+		i := from + k - 1
+		for i >= from && line[i] != ':' && !isDelimiter(line[i]) {
+			i--
+		}
+		if i >= from && line[i] == ':' && !afterScheme(line[:i]) {
+			return true
+		}
+		from += k + 1
+	}
+}
+
+// afterScheme reports whether b ends in "sip" or "sips", and what is before that ends what was
+// before.
+func afterScheme(b []byte) bool {
+	n := len(b)
+	if n > 0 && b[n-1]|0x20 == 's' {
+		n--
+	}
+	if n < 4 || !foldEqual(b[n-3:n], "sip") {
+		return false
+	}
+	return isDelimiter(b[n-4])
+}
+
+// isDelimiter reports whether c ends what may be a URI, whatever is around it.
+func isDelimiter(c byte) bool {
+	switch c {
+	case '<', '>', ' ', '\t', '"', '\r', '\n':
+		return true
+	}
+	return false
 }
 
 func endsIn(b []byte, lower string) bool {

@@ -104,3 +104,31 @@ func (r *Ring) Call(callID string) (*Call, []Record, error) {
 	slices.SortStableFunc(list, func(a, b Record) int { return a.At.Compare(b.At) })
 	return c, list, err
 }
+
+// callIDOf finds the Call-ID in the text of a message, nil for none.
+func callIDOf(b []byte) []byte {
+	for i := 0; i < len(b); {
+		end := indexNewline(b, i)
+		line := b[i:end]
+		i = end + 1
+		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
+			return nil
+		}
+		n := 0
+		switch {
+		case line[0]|0x20 == 'c' && len(line) > 7 && foldEqual(line[:7], "call-id"):
+			n = 7
+		case line[0]|0x20 == 'i' && len(line) > 1 && (line[1] == ':' || line[1] == ' ' || line[1] == '\t'):
+			n = 1
+		default:
+			continue
+		}
+		for n < len(line) && (line[n] == ' ' || line[n] == '\t') {
+			n++
+		}
+		if n < len(line) && line[n] == ':' {
+			return trim(line[n+1:])
+		}
+	}
+	return nil
+}

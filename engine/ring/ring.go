@@ -9,6 +9,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/lane"
+	"github.com/sipscript/sipscript/engine/message"
 )
 
 // Options of a Ring.
@@ -25,7 +26,7 @@ const (
 	// MinSize is what a lane has at least, in bytes.
 	MinSize = 256 << 10
 
-	segmentSize = 48 << 10 // bytes, of a lane with enough of them
+	segmentSize = 16 << 10 // bytes, of a lane with enough of them
 	windowRatio = 6        // how much text a segment is the short form of, at most
 )
 
@@ -71,10 +72,9 @@ type track struct {
 	next     uint64   // number
 	records  uint64   // that were written
 	last     lane.Time
-	heard    lane.Time // when the last message was received
-	call     uint64    // the hash of its Call-ID
-	size     int       // of a segment
-	most     int       // segments
+	places   places // of the segment
+	size     int    // of a segment
+	most     int    // segments
 	step     []byte
 }
 
@@ -82,8 +82,9 @@ type track struct {
 func (r *Ring) Observe(l *lane.Lane) engine.Observer {
 	share := max(r.opts.Size/r.opts.Lanes, MinSize)
 	t := &track{ring: r, lane: l, size: min(max(share/16, 2*mostText), segmentSize)}
-	window := windowRatio * t.size
+	window := min(windowRatio*t.size, mostWindow)
 	t.most = max(2, (share-window-tableSize)/t.size)
+	t.encoder.seed = r.seed
 	t.encoder.window = make([]byte, 0, window)
 	t.segments.Store(&[]*segment{})
 	if l.ID() < len(r.lanes) {
@@ -96,9 +97,13 @@ func (r *Ring) Observe(l *lane.Lane) engine.Observer {
 func (r *Ring) hash(callID []byte) uint64 { return maphash.Bytes(r.seed, callID) }
 
 // room makes sure that a record with a text of n bytes fits in the segment.
-func (t *track) room(n int) {
+func (t *track) room(n int, from *message.Origin) {
 	e := &t.encoder
-	if t.current != nil && len(e.window)+n <= cap(e.window) && len(e.out)+headSize+mostExpansion(n) <= cap(e.out) {
+	numbers := headSize
+	if from != nil {
+		numbers += len(from.Runs) * mostOfRun
+	}
+	if t.current != nil && len(e.window)+e.apart+n <= cap(e.window) && len(e.out)+numbers+mostExpansion(n) <= cap(e.out) {
 		return
 	}
 	t.turn()
@@ -131,6 +136,7 @@ func (t *track) turn() {
 	}
 	t.current = s
 	t.encoder.reset(s.buf[:0])
+	t.places = places{}
 }
 
 // roomFor is a list with room for one more behind its end, where nobody reads who got it before.
@@ -143,11 +149,11 @@ func roomFor(list []*segment) []*segment {
 }
 
 // head writes what every record begins with.
-func (t *track) head(k Kind, at lane.Time) {
+func (t *track) head(k Kind, known byte, at lane.Time) {
 	e := &t.encoder
 	elapsed := max(at.Sub(t.last), 0) / time.Microsecond
 	t.last = t.last.Add(elapsed * time.Microsecond)
-	e.out = append(e.out, byte(k))
+	e.out = append(e.out, byte(k)|known)
 	e.out = binary.AppendUvarint(e.out, uint64(elapsed))
 }
 
@@ -169,36 +175,47 @@ func (t *track) Message(o *engine.Observed) {
 	case o.Sent:
 		kind = Sent
 	}
-	t.room(len(text) + len(why))
-	t.head(kind, o.At)
+	t.room(len(text)+len(why), o.Origin)
 	e := &t.encoder
-	e.out = append(e.out, byte(o.Kind))
-	e.address(localOf(o))
-	e.address(o.Peer)
+	local, peer := plainAddr(localOf(o)), plainAddr(o.Peer)
+	known := t.places.know(local, peer)
+	from := t.sourceOf(o)
+	by := byte(o.Kind)
+	made := e.made(text, &from)
+	if made {
+		by |= isMade
+	}
+	t.head(kind, known, o.At)
+	e.out = append(e.out, by)
+	if known&sameLocal == 0 {
+		e.address(local)
+	}
+	if known&samePeer == 0 {
+		e.address(peer)
+	}
 	e.out = binary.AppendUvarint(e.out, uint64(len(o.Bytes)))
-	e.append(text, t.callOf(o, text))
+	if made {
+		e.appendMade(text, &from)
+	} else {
+		o.Mark = t.next<<placeBits | uint64(len(e.window)+1)
+		e.append(text, true)
+	}
 	if kind == Unsent {
-		e.append([]byte(why), 0)
+		e.append([]byte(why), true)
 	}
 	t.done()
 }
 
-// callOf is what the texts of one call have in common: what is sent in the course of the work that
-// a message brought is taken for one of its call, which is nearly always right, and if it is not
-// costs some bytes.
-func (t *track) callOf(o *engine.Observed, text []byte) uint64 {
-	if o.Sent && o.At == t.heard {
-		return t.call
+// sourceOf is where the text is that o was made from, if it is in the segment.
+func (t *track) sourceOf(o *engine.Observed) source {
+	if o.Origin == nil || o.Origin.Mark>>placeBits != t.next {
+		return source{}
 	}
-	id := o.CallID
-	if id == nil {
-		id = callIDOf(text)
+	at := int(o.Origin.Mark&(1<<placeBits-1)) - 1
+	if at < 0 || at > len(t.encoder.window) {
+		return source{}
 	}
-	call := t.ring.hash(id)
-	if !o.Sent {
-		t.heard, t.call = o.At, call
-	}
-	return call
+	return source{at, o.Origin.Runs}
 }
 
 // Step records a step.
@@ -207,16 +224,16 @@ func (t *track) Step(s *engine.ObservedStep) {
 	b = append(append(b, 0), s.Answer...)
 	t.step = b
 	b = b[:min(len(b), mostStep)]
-	t.room(len(b))
+	t.room(len(b), nil)
 	kind := Step
 	if s.Decides {
 		kind = Decision
 	}
-	t.head(kind, s.At)
+	t.head(kind, 0, s.At)
 	e := &t.encoder
 	e.out = binary.LittleEndian.AppendUint64(e.out, t.ring.hash(s.CallID))
 	e.out = binary.AppendUvarint(e.out, uint64(s.CSeq))
-	e.append(b, 1)
+	e.append(b, true)
 	t.done()
 }
 
@@ -229,50 +246,6 @@ func localOf(o *engine.Observed) (a netip.AddrPort) {
 		a = netip.AddrPortFrom(o.LocalIP, a.Port())
 	}
 	return a
-}
-
-// address writes an address and its port: a length, and so many bytes.
-func (e *encoder) address(a netip.AddrPort) {
-	ip := a.Addr().Unmap()
-	switch {
-	case ip.Is4():
-		b := ip.As4()
-		e.out = append(append(e.out, 4), b[:]...)
-	case ip.Is6():
-		b := ip.As16()
-		e.out = append(append(e.out, 16), b[:]...)
-	default:
-		e.out = append(e.out, 0)
-	}
-	e.out = binary.LittleEndian.AppendUint16(e.out, a.Port())
-}
-
-// callIDOf finds the Call-ID in the text of a message, nil for none.
-func callIDOf(b []byte) []byte {
-	for i := 0; i < len(b); {
-		end := indexNewline(b, i)
-		line := b[i:end]
-		i = end + 1
-		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
-			return nil
-		}
-		n := 0
-		switch {
-		case line[0]|0x20 == 'c' && len(line) > 7 && foldEqual(line[:7], "call-id"):
-			n = 7
-		case line[0]|0x20 == 'i' && len(line) > 1 && (line[1] == ':' || line[1] == ' ' || line[1] == '\t'):
-			n = 1
-		default:
-			continue
-		}
-		for n < len(line) && (line[n] == ' ' || line[n] == '\t') {
-			n++
-		}
-		if n < len(line) && line[n] == ':' {
-			return trim(line[n+1:])
-		}
-	}
-	return nil
 }
 
 // Lost is how many records followers have lost because they were too slow.

@@ -122,7 +122,7 @@ func TestAnyText(t *testing.T) {
 		b.message(text)
 		masked := []byte(text[:min(len(text), mostText)])
 		var m masker
-		m.begin(0)
+		m.begin(0, true)
 		for lo := 0; lo < len(masked); {
 			hi := min(indexNewline(masked, lo)+1, len(masked))
 			m.mask(masked[:hi], lo, hi)

@@ -35,6 +35,8 @@ type Options struct {
 	// Messages holds returned requests ([Layer.Reuse]): *message.Message, shared by all layers of
 	// an engine. Default: a pool of the layer's own.
 	Messages *sync.Pool
+	// Origin is told of each message that is written, right before it is sent; nil: nobody asks
+	Origin *message.Origin
 }
 
 const (

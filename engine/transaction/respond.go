@@ -30,7 +30,7 @@ func (s *Server) Respond(res *message.Message) error {
 		return err
 	}
 	l := s.terms.layer
-	l.out = s.From.respell(res.AppendTo(l.out[:0]))
+	l.out = s.From.respell(res.AppendFrom(l.out[:0], l.options.Origin))
 	var tag []byte
 	if s.old {
 		tag = res.ToTag()

@@ -34,7 +34,7 @@ func (l *Layer) Forward(req *message.Message, to *transport.Peer, branch string)
 
 // ForwardResponse sends res on without a transaction (§16.11). Errors are the transport's.
 func (l *Layer) ForwardResponse(res *message.Message, to *transport.Peer) error {
-	l.out = res.AppendTo(l.out[:0])
+	l.out = res.AppendFrom(l.out[:0], l.options.Origin)
 	if err := l.wire.Send(to, l.out, nil); err != nil {
 		l.count(EventTransportError)
 		return fmt.Errorf("transaction: forward: %w", err)

@@ -45,10 +45,11 @@ func appendVia(dst []byte, local *transport.Local, kind transport.Kind, branch s
 // writeRequest writes req with our Via on top into a buffer. req is left unchanged, so that the
 // user may send it on other branches too.
 func (l *Layer) writeRequest(req *message.Message, local *transport.Local, kind transport.Kind, branch string) []byte {
-	l.out = req.AppendTo(l.out[:0])
+	l.out = req.AppendFrom(l.out[:0], l.options.Origin)
 	line := bytes.IndexByte(l.out, '\n') + 1
 	room := len(l.out) + len("Via: SIP/2.0/UDP ;branch=;rport\r\n") + 1 + len(local.SentBy) + len(branch)
 	buf := append(l.stored.get(room), l.out[:line]...)
 	buf = appendVia(buf, local, kind, branch)
+	l.options.Origin.Insert(line, len(buf)-line)
 	return append(buf, l.out[line:]...)
 }

@@ -142,6 +142,9 @@ func (b *Binding) Target() *proxy.Target {
 	return t
 }
 
+// TargetName is what the String of its Target is: the contact's URI.
+func (b *Binding) TargetName() string { return b.Contact() }
+
 // with is the binding with further flows to its instance.
 func (b *Binding) with(others []*proxy.Target) *Binding {
 	own := *b

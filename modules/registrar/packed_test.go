@@ -50,3 +50,13 @@ func TestParamsArePacked(t *testing.T) {
 		})
 	}
 }
+
+// What names a target without making it says what the target does.
+func TestTargetName(t *testing.T) {
+	for _, contact := range []string{"sip:a@192.0.2.1", "sips:b@example.com;transport=tcp"} {
+		b := NewBinding(&Record{Contact: contact, Received: "udp:192.0.2.1:9", Path: []string{"<sip:p;lr>"}})
+		if got, want := b.TargetName(), b.Target().String(); got != want || got != contact {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
