@@ -147,12 +147,13 @@ func (p *packet) Do(l *lane.Lane) {
 func (p *packet) work(l *lane.Lane) {
 	if p.settle && !p.settles(l) {
 		if own := p.e.laneFor(&p.msg); own != l {
-			if !own.Post(p.Keep()) {
-				p.e.refused.Add(1)
-				p.e.dropped("overload", p.from.Kind, p.from.Source, nil)
-			}
+			p.goesTo(own)
 			return
 		}
+	}
+	if own := p.left(l); own != nil {
+		p.goesTo(own)
+		return
 	}
 	u := l.Local.(*unit)
 	u.load.note(l.Now(), p.age+l.Waited())
@@ -181,6 +182,26 @@ func (p *packet) work(l *lane.Lane) {
 		u.count.responses[min(p.msg.Status()/100, 6)].Add(1)
 	}
 	u.layer.Receive(&p.from)
+}
+
+// goesTo has another lane do the work.
+func (p *packet) goesTo(own *lane.Lane) {
+	if !own.Post(p.Keep()) {
+		p.e.refused.Add(1)
+		p.e.dropped("overload", p.from.Kind, p.from.Source, nil)
+	}
+}
+
+// left is the lane that the dialog of a packet has gone to while that waited for l; nil: it is
+// where it belongs.
+func (p *packet) left(l *lane.Lane) *lane.Lane {
+	if p.e.homes.n.Load() == 0 {
+		return nil
+	}
+	if own := p.e.laneFor(&p.msg); own != l {
+		return own
+	}
+	return nil
 }
 
 // Keep makes a packet that doesn't refer to the reader's buffer. Under load every second message is

@@ -30,6 +30,8 @@ type homes struct {
 	n  atomic.Int32 // how many there are: mostly none
 	mu sync.RWMutex
 	of map[string]*otherHome // by Call-ID; guarded by mu
+	// full: with so many, those that are over are forgotten; guarded by mu
+	full int
 }
 
 type otherHome struct {
@@ -80,11 +82,7 @@ func (h *homes) settle(m *message.Message, l *lane.Lane) bool {
 		h.of = map[string]*otherHome{}
 	}
 	now := l.Now()
-	for id, x := range h.of {
-		if x.keeps <= 0 && now >= x.until { // less than 0: of a call that was there before
-			delete(h.of, id)
-		}
-	}
+	h.forget(now)
 	if h.of[callID] == nil && len(h.of) < mostHomes {
 		h.of[callID] = &otherHome{index: l.ID(), tag: tag, until: now.Add(homeTime)}
 	}
@@ -97,6 +95,48 @@ func (h *homes) settle(m *message.Message, l *lane.Lane) bool {
 		x.tag = tag
 	}
 	return x.tag == tag
+}
+
+// forget drops those that are over, each time that there are twice as many as were left the last
+// time. mu is held.
+func (h *homes) forget(now lane.Time) {
+	if len(h.of) < h.full {
+		return
+	}
+	for id, x := range h.of {
+		if x.keeps <= 0 && now >= x.until { // less than 0: of a call that was there before
+			delete(h.of, id)
+		}
+	}
+	h.full = min(max(2*len(h.of), 64), mostHomes)
+}
+
+// MoveHome gives a dialog to another lane, where its messages come from now on: the one with this
+// Call-ID and tag. arrive is queued there before any of them. It reports false, and does nothing, if
+// there is no room, another dialog with the Call-ID has moved, or the server ends. from is the lane
+// that the dialog leaves, whose token is held.
+func (e *Engine) MoveHome(callID, tag string, from, to *lane.Lane, arrive func()) bool {
+	h := &e.homes
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forget(from.Now())
+	x := h.of[callID]
+	if x == nil && len(h.of) >= mostHomes || x != nil && x.tag != tag {
+		return false
+	}
+	if !to.Return(lane.Func(func(*lane.Lane) { arrive() })) {
+		return false
+	}
+	if x == nil {
+		if h.of == nil {
+			h.of = map[string]*otherHome{}
+		}
+		x = &otherHome{tag: tag, keeps: 1}
+		h.of[callID] = x
+		h.n.Store(int32(len(h.of)))
+	}
+	x.index = to.ID()
+	return true
 }
 
 // KeepHome has a Call-ID stay on the lane that it was brought to (see [Settler]), until LeaveHome.

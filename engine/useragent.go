@@ -252,6 +252,17 @@ func (a *Acknowledgement) Again() {
 	_ = a.u.core.Layer.Forward(&ack, &to, string(a.u.core.Layer.AppendBranch(nil)))
 }
 
+// Bring has the ACK be sent again from another lane. It reports false while it is not sent yet. The
+// token of its lane is held.
+func (a *Acknowledgement) Bring(to *lane.Lane) bool {
+	u, ok := to.Local.(*unit)
+	if !ok || !a.ready {
+		return false
+	}
+	a.u = u
+	return true
+}
+
 // NewCallID is a Call-ID whose messages come to the lane l.
 func (e *Engine) NewCallID(l *lane.Lane) string {
 	for {

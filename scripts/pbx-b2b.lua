@@ -91,15 +91,12 @@ sip.on("b2b.ended", function(leg, why)
 end)
 
 -- Whoever waits at a place talks to whom has dialled it.
-local function pick_up(a, spot, caller)
+local function pick_up(a, spot)
   local b = b2b.take(spot)
   if not b then return a:reject(404) end
   local _, why = a:bridge(b, { timeout = longest })
-  if why ~= "elsewhere" then return end
-  -- The two are on different lanes of this server: who waits calls the other's phone.
-  a:reject(480)
-  local again = b:dial(registrar.lookup(caller), { timeout = ring, vars = { user = caller } })
-  if again then return b:bridge(again, { timeout = longest }) end
+  if why ~= "busy" then return end
+  a:reject(480) -- the phone of who waits has not answered yet
   b:park(spot)
 end
 
@@ -110,7 +107,7 @@ local function call(req)
   local a = b2b.incoming(req, { vars = { user = caller } })
   if not a then return end
   local spot = place(uri)
-  if spot then return pick_up(a, spot, caller) end
+  if spot then return pick_up(a, spot) end
 
   -- All phones of the user ring. A caller who hangs up meanwhile ends everything by itself.
   -- Nothing of the INVITE is copied: an Alert-Info of a user's could have phones answer by themselves.

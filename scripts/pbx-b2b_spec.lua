@@ -165,8 +165,8 @@ t.it("joins those whom one has called", function()
   third:expect("BYE"):reply(200)
 end)
 
-t.it("parks, and has somebody pick up", function()
-  local _, _, carol, call, leg = talking()
+local function picks_up(lanes)
+  local _, _, carol, call, leg = talking(nil, lanes)
   carol:invite("sip:701@example.com", { sdp = true }):expect(404)
   call:refer("sip:701@example.com"):expect(202)
   takes(leg, { sdp = { hold = true } })
@@ -180,7 +180,12 @@ t.it("parks, and has somebody pick up", function()
   leg:expect "ACK"
   picks:bye()
   leg:expect("BYE"):reply(200)
-end)
+end
+
+-- With eight lanes who waits and who picks up are mostly on two.
+for _, lanes in ipairs { 1, 8 } do
+  t.it(("parks, and has somebody pick up, lanes: %d"):format(lanes), function() picks_up(lanes) end)
+end
 
 t.it("has nobody wait where somebody waits", function()
   local alice, bob, carol, call, leg = talking()

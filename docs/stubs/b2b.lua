@@ -78,7 +78,7 @@ function b2b_leg:dial(targets, options) end
 ---Returns leg or nil: the one that ended; nil if neither did. Then string or nil: as leg.why;
 ---"timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked;
 ---"media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on
----different lanes (two that one has dialled never are). Only in handlers. Waits.
+---different lanes, and neither can leave its own. Only in handlers. Waits.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if not a then return end
@@ -90,7 +90,7 @@ function b2b_leg:dial(targets, options) end
 ---@param other any a leg
 ---@param options? b2b.leg.bridge.options optional
 ---@return b2b.leg|nil leg the one that ended; nil if neither did
----@return string|nil why as leg.why; "timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked; "media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on different lanes (two that one has dialled never are)
+---@return string|nil why as leg.why; "timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked; "media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on different lanes, and neither can leave its own
 function b2b_leg:bridge(other, options) end
 
 ---A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when
@@ -323,8 +323,8 @@ function b2b.incoming(req, options) end
 ---@return sip.response|nil response the best refusal; cause "cancelled" if the caller gave up
 function b2b.originate(call, options) end
 
----The leg that waits with a key; of several who ask at once one gets it, and owns it then. It stays on
----its lane, so only a handler of that lane can bridge it. Only in handlers. Waits.
+---The leg that waits with a key; of several who ask at once one gets it, and owns it then. Only in
+---handlers. Waits.
 ---```lua
 ---local a = b2b.take("701")
 ---if a then a:hang_up() end

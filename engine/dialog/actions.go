@@ -197,7 +197,9 @@ func loose(route string) bool {
 
 // send sends one of those, but not INVITE.
 func (l *Leg) send(s *engine.SendSpec, then func(*engine.Response, error)) error {
-	return l.agent.eng.SendAsync(s, func(res *engine.Response, err error) {
+	l.sends++
+	err := l.agent.eng.SendAsync(s, func(res *engine.Response, err error) {
+		l.sends--
 		if err == nil { // a challenge has taken a number
 			if cs, bad := res.Message().CSeq(); bad == nil && cs.Number > l.seq {
 				l.seq = cs.Number
@@ -205,6 +207,10 @@ func (l *Leg) send(s *engine.SendSpec, then func(*engine.Response, error)) error
 		}
 		then(res, err)
 	})
+	if err != nil {
+		l.sends--
+	}
+	return err
 }
 
 // acknowledge sends the ACK of the 2xx that has come. An offer that nobody answered gets the answer

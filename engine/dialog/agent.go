@@ -96,6 +96,7 @@ type Agent struct {
 	flows   flows
 
 	answered, ended, dialled atomic.Uint64
+	ends                     atomic.Bool // EndCalls was called
 }
 
 // table has the legs of one lane by their local tags. It belongs to the holder of the lane's token.
@@ -125,6 +126,7 @@ func (a *Agent) Attach(e *engine.Engine) error {
 		a.late[i] = map[string]*late{}
 	}
 	a.legs.Store(0)
+	a.ends.Store(false)
 	t := e.Timers()
 	a.t1, a.t2 = 500*time.Millisecond, 4*time.Second
 	if t.T1 > 0 {
@@ -155,6 +157,7 @@ func (a *Agent) Stats() (answered, dialled, ended uint64) {
 
 // EndCalls ends all legs, each on its lane, and does not wait for that.
 func (a *Agent) EndCalls() {
+	a.ends.Store(true)
 	for _, l := range a.eng.Lanes() {
 		l.Return(lane.Func(func(l *lane.Lane) {
 			all := a.tables[l.ID()].all()

@@ -40,11 +40,17 @@ func (l *Leg) watchFlow() {
 	if l.rare == nil || l.rare.flow == nil {
 		return
 	}
-	w, id := l.rare.flow, l.reach.Flow
+	id := l.reach.Flow
 	if !l.reach.Only || l.s.phase == over {
 		id = 0
 	}
-	if w.id == id {
+	l.watch(id)
+}
+
+// watch watches another connection; 0 for none.
+func (l *Leg) watch(id transport.FlowID) {
+	w := l.rare.flow
+	if w == nil || w.id == id {
 		return
 	}
 	l.lane.StopTimer(&w.timer)
@@ -73,13 +79,16 @@ func (l *Leg) watchFlow() {
 // FlowClosed is told that a connection is gone.
 func (f *flows) FlowClosed(id transport.FlowID) {
 	f.mu.Lock()
-	var list []*Leg
+	homes := map[*Leg]*lane.Lane{}
 	for l := range f.legs[id] {
-		list = append(list, l)
+		homes[l] = l.lane // it leaves that when it is no longer in the list
 	}
 	f.mu.Unlock()
-	for _, l := range list {
-		l.lane.Return(lane.Func(func(*lane.Lane) {
+	for l, home := range homes {
+		home.Return(lane.Func(func(*lane.Lane) {
+			if l.agent.tables[home.ID()][l.tag] != l { // where it is now it has seen that itself
+				return
+			}
 			if w := l.rare.flow; w.id == id {
 				w.gone(id)
 			}

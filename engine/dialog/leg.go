@@ -95,7 +95,8 @@ type Leg struct {
 	strange     bool     // what answers our INVITE is another dialog
 	unsent      bool     // our 2xx cannot be sent
 	rang        []string // the tags of early dialogs of our INVITE
-	byes        int      // BYEs that have no answer yet
+	byes        int32    // BYEs that have no answer yet
+	sends       int32    // requests of ours but INVITEs that have none
 
 	early  []byte // what a caller was offered before the 2xx, in the dialog that the tag is of
 	origin origin

@@ -52,7 +52,7 @@ type B2B struct {
 	known  []map[string]*leg // by id, one map a lane, which belongs to the holder of its token
 	// where programs elsewhere control legs
 	control *control.Hub
-	names   sync.Map // *lane.Lane by the ids that callers chose for its legs
+	names   sync.Map // *lane.Lane by the ids that callers chose for its legs; *leg for those that have moved
 }
 
 // Options of NewWith. All may be zero.
@@ -118,7 +118,8 @@ func (m *B2B) Metrics() []luabind.Metric {
 type leg struct {
 	m       *B2B
 	l       *dialog.Leg
-	lane    *lane.Lane
+	home    atomic.Pointer[lane.Lane] // the lane of the leg, or to which it is on its way
+	moved   bool                      // it was on another one
 	id      string
 	callID  string
 	from    string
@@ -150,11 +151,12 @@ func (m *B2B) of(l *dialog.Leg) *leg {
 
 // make makes it, with an id.
 func (m *B2B) make(l *dialog.Leg, id string) *leg {
-	x := &leg{m: m, l: l, lane: l.Lane(), id: id, callID: l.CallID(), from: l.From(), to: l.To()}
+	x := &leg{m: m, l: l, id: id, callID: l.CallID(), from: l.From(), to: l.To()}
+	x.home.Store(l.Lane())
 	x.note()
 	l.Handle = x
 	if x.state.Load() != ended {
-		m.known[x.lane.ID()][x.id] = x
+		m.known[x.lane().ID()][x.id] = x
 	}
 	return x
 }
@@ -201,8 +203,8 @@ func (m *B2B) told(e dialog.Event) {
 		x.disown()
 		x.unpark()
 		x.keeps.ended()
-		delete(m.known[x.lane.ID()], x.id)
-		if chosen(x.id) {
+		delete(m.known[x.lane().ID()], x.id)
+		if chosen(x.id) || x.moved {
 			m.names.Delete(x.id)
 		}
 	}
@@ -264,7 +266,7 @@ func (o *owner) End(failed bool) {
 	legs := slices.SortedFunc(maps.Keys(o.legs), func(a, b *leg) int { return strings.Compare(a.id, b.id) })
 	o.mu.Unlock()
 	for _, x := range legs {
-		on(o.here, x.lane, func() {
+		x.on(o.here, func(*lane.Lane) {
 			if x.ownerOf == o {
 				x.l.End(code, "")
 			}
@@ -283,40 +285,58 @@ func on(here, home *lane.Lane, f func()) {
 
 var errMany = errors.New("the server is overloaded")
 
+// asker has begin called on some lane, and waits until that calls done. here, whose token is held,
+// is lent in the meantime. It reports false if the server is overloaded.
+type asker func(here *lane.Lane, begin func(done func())) bool
+
+// askerOf is that of a lane.
+func (m *B2B) askerOf(home *lane.Lane) asker {
+	return func(here *lane.Lane, begin func(done func())) bool { return m.eng.Load().AskOn(here, home, begin) }
+}
+
 // wait has begin run on the lane of a leg, for a function that waits for what it is told there.
-func wait[R any](m *B2B, c *luabind.Call, home *lane.Lane, begin luabind.Parked[R]) luabind.Parked[R] {
-	if c.Lane() == home {
+func wait[R any](x *leg, c *luabind.Call, begin luabind.Parked[R]) luabind.Parked[R] {
+	if x.isOn(c.Lane()) {
 		return begin
 	}
+	return waitOn(c, x.ask, begin)
+}
+
+// waitOn is wait for another lane.
+func waitOn[R any](c *luabind.Call, ask asker, begin luabind.Parked[R]) luabind.Parked[R] {
 	var out R
-	var err error
+	err := errMany
 	c.Lend(func(l *lane.Lane) {
-		if !m.eng.Load().AskOn(l, home, func(done func()) {
+		ask(l, func(done func()) {
 			begin(func(o R, e error) {
 				out, err = o, e
 				done()
 			})
-		}) {
-			err = errMany
-		}
+		})
 	})
 	return func(done func(R, error)) { done(out, err) }
 }
 
 // do has f run on the lane of a leg, and waits for that.
-func do[R any](x *leg, c *luabind.Call, f func() (R, error)) (out R, err error) {
-	if c.Lane() == x.lane {
+func do[R any](x *leg, c *luabind.Call, f func() (R, error)) (R, error) {
+	if x.isOn(c.Lane()) {
 		return f()
 	}
-	c.Lend(func(l *lane.Lane) {
-		if !x.m.eng.Load().AskOn(l, x.lane, func(done func()) {
-			out, err = f()
-			done()
-		}) {
-			err = errMany
-		}
-	})
+	return doOn(c, x.ask, f)
+}
+
+// doOn is do for another lane.
+func doOn[R any](c *luabind.Call, ask asker, f func() (R, error)) (out R, err error) {
+	waitOn(c, ask, func(done func(R, error)) { done(f()) })(func(o R, e error) { out, err = o, e })
 	return out, err
+}
+
+// onLane has f run on a lane, and waits for that.
+func onLane[R any](m *B2B, c *luabind.Call, home *lane.Lane, f func() (R, error)) (R, error) {
+	if c.Lane() == home {
+		return f()
+	}
+	return doOn(c, m.askerOf(home), f)
 }
 
 // joined bridges two legs, and ends both when that is over, unless one was taken out of it.

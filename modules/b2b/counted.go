@@ -76,7 +76,7 @@ func (k *keeps) answered() {
 	if k.warned = k.most <= k.warn; !k.warned {
 		wait -= k.warn
 	}
-	k.x.lane.After(wait, &k.timer, k)
+	k.x.lane().After(wait, &k.timer, k)
 }
 
 // Expire warns of the end, or ends the leg.
@@ -87,7 +87,7 @@ func (k *keeps) Expire(*lane.Timer) {
 		return
 	}
 	k.warned = true
-	x.lane.After(k.warn, &k.timer, k)
+	x.lane().After(k.warn, &k.timer, k)
 	x.m.script.Emit(event{kind: eventExpiring, leg: x, left: k.warn})
 	x.m.control.Expiring(x.l, k.warn)
 }
@@ -95,7 +95,7 @@ func (k *keeps) Expire(*lane.Timer) {
 // ended gives back what the leg holds.
 func (k *keeps) ended() {
 	if k != nil {
-		k.x.lane.StopTimer(&k.timer)
+		k.x.lane().StopTimer(&k.timer)
 		k.held.Release()
 	}
 }

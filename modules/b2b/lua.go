@@ -169,12 +169,16 @@ func (m *module) originate(c *luabind.Call, o placing) luabind.Parked[dialled] {
 	}
 	list := mustBe(c, o.targets)
 	options, own := mustBe(c, o.options), m.owner(c)
-	return wait(m.B2B, c, home, func(done func(dialled, error)) {
+	begin := func(done func(dialled, error)) {
 		err := m.dial(home, nil, list, options, &o.calls, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
 			done(dialled{}, err)
 		}
-	})
+	}
+	if home == c.Lane() {
+		return begin
+	}
+	return waitOn(c, m.askerOf(home), begin)
 }
 
 // taken is what a Dial came to, for whoever owns it.
@@ -190,11 +194,16 @@ func (m *B2B) taken(o *owner, l *dialog.Leg, res *engine.Response) dialled {
 var errNoLeg = errors.New("ended")
 
 func (m *module) find(c *luabind.Call, id string) (*leg, error) {
+	if v, ok := m.names.Load(id); ok {
+		if x, ok := v.(*leg); ok { // it has moved, or moves
+			return x, nil
+		}
+	}
 	home := m.laneOf(id)
 	if home == nil {
 		return nil, errNoLeg
 	}
-	x, err := do(&leg{m: m.B2B, lane: home}, c, func() (*leg, error) { return m.known[home.ID()][id], nil })
+	x, err := onLane(m.B2B, c, home, func() (*leg, error) { return m.known[home.ID()][id], nil })
 	if err == nil && x == nil {
 		err = errNoLeg
 	}
@@ -209,8 +218,7 @@ func (m *module) list(c *luabind.Call) []*leg {
 		return list
 	}
 	for _, l := range e.Lanes() {
-		probe := &leg{m: m.B2B, lane: l}
-		some, _ := do(probe, c, func() (legs []*leg, _ error) {
+		some, _ := onLane(m.B2B, c, l, func() (legs []*leg, _ error) {
 			for _, x := range m.agent.Legs(l) {
 				legs = append(legs, m.of(x))
 			}

@@ -54,9 +54,6 @@ var transferMethod = luabind.Parked3(luabind.Function{Name: "transfer", Where: l
 	luabind.Self[*leg](), destinationArg, luabind.OptionsArg(transferring{}), returnsAgreed, transfer)
 
 func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.Parked[*engine.Response] {
-	if to.leg != nil && x.lane != to.leg.lane {
-		return func(done func(*engine.Response, error)) { done(nil, errElsewhere) }
-	}
 	for i, t := range to.targets {
 		if t.URI == "" {
 			c.Raise("target %d has no uri", i+1)
@@ -65,7 +62,16 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 			c.Raise("target %d: %v", i+1, err)
 		}
 	}
-	return wait(x.m, c, x.lane, func(done func(*engine.Response, error)) {
+	if to.leg != nil {
+		if err := together(c, x, to.leg); err != nil {
+			return func(done func(*engine.Response, error)) { done(nil, err) }
+		}
+	}
+	return wait(x, c, func(done func(*engine.Response, error)) {
+		if to.leg != nil && !to.leg.isOn(x.lane()) {
+			done(nil, dialog.ErrBusy)
+			return
+		}
 		if to.leg != nil {
 			done(nil, x.m.agent.Move(x.l, to.leg.l, apart))
 			return

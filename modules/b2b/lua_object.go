@@ -64,7 +64,7 @@ var legType = &luabind.ObjectType{
 
 // mustBeHere raises where the leg belongs to another lane than the script runs on.
 func (x *leg) mustBeHere(c *luabind.Call, field string) {
-	if c.Lane() != x.lane {
+	if !x.isOn(c.Lane()) {
 		c.Raise("%s can be read only in the handler of the call, not on another lane", field)
 	}
 }
@@ -133,13 +133,13 @@ func dial(c *luabind.Call, x *leg, targets []*engine.Target, o dialing) luabind.
 	m := x.m
 	options, own := mustBe(c, o.options), m.owner(c)
 	check(c, checkTargets(targets))
-	return wait(m, c, x.lane, func(done func(dialled, error)) {
+	return wait(x, c, func(done func(dialled, error)) {
 		if targets == nil {
 			done(dialled{res: proxy.NewResponse(503, engine.CauseUnreachable, nil)}, nil)
 			return
 		}
 		options.Headers = o.copied(x.l)
-		err := m.dial(x.lane, x.l, targets, options, &o.calls, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
+		err := m.dial(x.lane(), x.l, targets, options, &o.calls, func(l *dialog.Leg, res *engine.Response) { done(m.taken(own, l, res), nil) })
 		if err != nil {
 			done(dialled{}, err)
 		}
@@ -158,7 +158,7 @@ var returnsParted = luabind.ReturnsOf(func(c *luabind.Call, p parted) int {
 	}
 	return c.PushObject(p.leg) + c.PushString(p.why)
 }, luabind.Result{Name: "leg", Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the one that ended; nil if neither did"},
-	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"moved\": a party went to somebody else; \"parted\": one is parked; \"media\": the parties agree on none; \"busy\": a leg is in another bridge; \"elsewhere\": they are on different lanes (two that one has dialled never are)"})
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"moved\": a party went to somebody else; \"parted\": one is parked; \"media\": the parties agree on none; \"busy\": a leg is in another bridge; \"elsewhere\": they are on different lanes, and neither can leave its own"})
 
 // legArg is another leg.
 var legArg = luabind.ArgOf(func(c *luabind.Call, n int) *leg {
@@ -179,10 +179,14 @@ var bridgeMethod = luabind.Parked3(luabind.Function{Name: "bridge", Where: luabi
 
 func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
 	options := mustBe(c, o.options)
-	if x.lane != y.lane {
-		return func(done func(parted, error)) { done(parted{why: errElsewhere.Error()}, nil) }
+	if err := together(c, x, y); err != nil {
+		return func(done func(parted, error)) { done(parted{}, err) }
 	}
-	return wait(x.m, c, x.lane, func(done func(parted, error)) {
+	return wait(x, c, func(done func(parted, error)) {
+		if !y.isOn(x.lane()) { // somebody else has it by now
+			done(parted{}, dialog.ErrBusy)
+			return
+		}
 		err := x.m.agent.Bridge(x.l, y.l, options, func(over *dialog.Leg, why string) {
 			p := parted{why: why}
 			if over != nil {
@@ -198,7 +202,7 @@ func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
 
 // mustShare raises for legs of two lanes.
 func (x *leg) mustShare(c *luabind.Call, y *leg) {
-	if x.lane != y.lane {
+	if x.lane() != y.lane() {
 		c.Raise("the legs are on different lanes: bridge a leg with one that it has dialled")
 	}
 }
@@ -211,10 +215,13 @@ var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHa
 	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\na:join(b)"},
 	luabind.Self[*leg](), legArg, luabind.OptionsArg(joining{MaxDuration: longest}), func(c *luabind.Call, x, y *leg, o joining) error {
 		options := mustBe(c, o.options)
-		if x.lane != y.lane {
-			return errElsewhere
+		if err := together(c, x, y); err != nil {
+			return err
 		}
 		_, err := do(x, c, func() (struct{}, error) {
+			if !y.isOn(x.lane()) {
+				return struct{}{}, dialog.ErrBusy
+			}
 			if err := x.m.joined(x, y, options); err != nil {
 				return struct{}{}, err
 			}

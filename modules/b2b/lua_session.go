@@ -37,7 +37,7 @@ var resumeMethod = luabind.Parked1(luabind.Function{Name: "resume", Where: luabi
 
 // asked waits for what the party says to an INVITE of ours.
 func asked(c *luabind.Call, x *leg, ask func(func(*engine.Response)) error) luabind.Parked[*engine.Response] {
-	return wait(x.m, c, x.lane, func(done func(*engine.Response, error)) {
+	return wait(x, c, func(done func(*engine.Response, error)) {
 		if err := ask(func(res *engine.Response) { done(res, nil) }); err != nil {
 			done(nil, err)
 		}

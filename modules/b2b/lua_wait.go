@@ -47,7 +47,7 @@ var waitMethod = luabind.Parked3(luabind.Function{Name: "wait", Where: luabind.I
 		luabind.Result{Name: "type", Type: luabind.String, OrNil: true, Doc: "the Content-Type of the request"}),
 	func(c *luabind.Call, x *leg, kinds []string, o waiting) luabind.Parked[heard] {
 		check(c, checkWanted(kinds))
-		return wait(x.m, c, x.lane, func(done func(heard, error)) {
+		return wait(x, c, func(done func(heard, error)) {
 			err := x.l.Hear(kinds, o.Timeout, func(h dialog.Heard, why string) { done(heard{h, why}, nil) })
 			if err != nil {
 				done(heard{}, err)

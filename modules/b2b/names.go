@@ -39,6 +39,9 @@ func isName(id string) bool {
 // laneOf is the lane of the leg with an id; nil if there can be none.
 func (m *B2B) laneOf(id string) *lane.Lane {
 	if home, ok := m.names.Load(id); ok {
+		if x, ok := home.(*leg); ok {
+			return x.lane()
+		}
 		return home.(*lane.Lane)
 	}
 	e := m.eng.Load()

@@ -161,7 +161,7 @@ func (m *B2B) orderTake(t *control.Turn, o *takingFrom) {
 		t.Refuse(control.NoLeg, "nobody waits with that key")
 		return
 	}
-	on(t.Lane, s.leg.lane, func() {
+	on(t.Lane, s.leg.lane(), func() {
 		x := s.leg
 		if x.unpark(); x.l.State() == dialog.Ended {
 			t.Refuse(control.NoLeg, "nobody waits with that key")

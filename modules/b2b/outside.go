@@ -102,7 +102,7 @@ func handover(c *luabind.Call, x *leg, app string, o handing) luabind.Parked[str
 		c.Raise("expected the name of an app")
 	}
 	m, own := x.m, x.m.owner(c)
-	return wait(m, c, x.lane, func(done func(string, error)) {
+	return wait(x, c, func(done func(string, error)) {
 		switch {
 		case x.l.State() == dialog.Ended:
 			done(control.WhyEnded, nil)

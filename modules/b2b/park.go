@@ -60,7 +60,7 @@ func (m *B2B) put(x *leg, key string, limit time.Duration) error {
 	if peer != nil && m.of(peer).ownerOf == nil && m.control.Free(peer) && !peer.Referring() {
 		peer.HangUp("")
 	}
-	x.lane.After(limit, &s.timer, s)
+	x.lane().After(limit, &s.timer, s)
 	_ = x.l.Hold(func(*engine.Response) {}) // if the party refuses, it waits all the same
 	return nil
 }
@@ -90,7 +90,7 @@ func (m *B2B) lift(key string, only *spot) *spot {
 func (x *leg) unpark() {
 	if s := x.spot; s != nil {
 		x.spot = nil
-		x.lane.StopTimer(&s.timer)
+		x.lane().StopTimer(&s.timer)
 		x.m.lift(s.key, s)
 	}
 }
@@ -114,7 +114,7 @@ var errParked = errors.New("busy")
 
 func takeFunction(m *module) luabind.Function {
 	return luabind.Try1(luabind.Function{Name: "take", Where: luabind.InHandler, Waits: true,
-		Doc:     "The leg that waits with a key; of several who ask at once one gets it, and owns it then. It stays on its lane, so only a handler of that lane can bridge it.",
+		Doc:     "The leg that waits with a key; of several who ask at once one gets it, and owns it then.",
 		Example: "local a = b2b.take(\"701\")\nif a then a:hang_up() end"},
 		luabind.TextArg("key", "as park had it"), luabind.ReturnsObject[*leg](legType, ""), func(c *luabind.Call, key string) (*leg, error) {
 			o := m.owner(c)
