@@ -82,7 +82,7 @@ func (h *homes) settle(m *message.Message, l *lane.Lane) bool {
 		h.of = map[string]*otherHome{}
 	}
 	now := l.Now()
-	h.forget(now)
+	h.forget(callID, now)
 	if h.of[callID] == nil && len(h.of) < mostHomes {
 		h.of[callID] = &otherHome{index: l.ID(), tag: tag, until: now.Add(homeTime)}
 	}
@@ -97,19 +97,25 @@ func (h *homes) settle(m *message.Message, l *lane.Lane) bool {
 	return x.tag == tag
 }
 
-// forget drops those that are over, each time that there are twice as many as were left the last
-// time. mu is held.
-func (h *homes) forget(now lane.Time) {
+// forget drops that of a Call-ID if it is over, and each time that there are twice as many as were
+// left the last time all that are. mu is held.
+func (h *homes) forget(callID string, now lane.Time) {
+	if x := h.of[callID]; x != nil && x.over(now) {
+		delete(h.of, callID)
+	}
 	if len(h.of) < h.full {
 		return
 	}
 	for id, x := range h.of {
-		if x.keeps <= 0 && now >= x.until { // less than 0: of a call that was there before
+		if x.over(now) {
 			delete(h.of, id)
 		}
 	}
 	h.full = min(max(2*len(h.of), 64), mostHomes)
 }
+
+// over reports whether nobody keeps it any more: less than 0 of a call that was there before.
+func (x *otherHome) over(now lane.Time) bool { return x.keeps <= 0 && now >= x.until }
 
 // MoveHome gives a dialog to another lane, where its messages come from now on: the one with this
 // Call-ID and tag. arrive is queued there before any of them. It reports false, and does nothing, if
@@ -119,7 +125,7 @@ func (e *Engine) MoveHome(callID, tag string, from, to *lane.Lane, arrive func()
 	h := &e.homes
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.forget(from.Now())
+	h.forget(callID, from.Now())
 	x := h.of[callID]
 	if x == nil && len(h.of) >= mostHomes || x != nil && x.tag != tag {
 		return false
