@@ -118,9 +118,9 @@ func (h *homes) forget(callID string, now lane.Time) {
 func (x *otherHome) over(now lane.Time) bool { return x.keeps <= 0 && now >= x.until }
 
 // MoveHome gives a dialog to another lane, where its messages come from now on: the one with this
-// Call-ID and tag. arrive is queued there before any of them. It reports false, and does nothing, if
-// there is no room, another dialog with the Call-ID has moved, or the server ends. from is the lane
-// that the dialog leaves, whose token is held.
+// Call-ID and tag. arrive is queued there before any of them. It reports false, and does nothing,
+// if there is no room, another dialog with the Call-ID has moved, or the server ends. from is the
+// lane that the dialog leaves, whose token is held.
 func (e *Engine) MoveHome(callID, tag string, from, to *lane.Lane, arrive func()) bool {
 	h := &e.homes
 	h.mu.Lock()

@@ -3,10 +3,10 @@
 //
 //	go run ./bench/lua
 //
-// It prints a table: microseconds of processor time for each piece once, of a whole process with its
-// garbage collector, and of lua5.1; medians of the rounds, and the median of the rounds' ratios. Each
-// piece and round has a process of its own in both; ours does the piece as often once more before,
-// so that the memory which a server has used for long is not new.
+// It prints a table: microseconds of processor time for each piece once, of a whole process with
+// its garbage collector, and of lua5.1; medians of the rounds, and the median of the rounds'
+// ratios. Each piece and round has a process of its own in both; ours does the piece as often
+// once more before, so that the memory which a server has used for long is not new.
 package main
 
 import (

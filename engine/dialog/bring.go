@@ -13,9 +13,10 @@ import (
 var ErrPinned = errors.New("the leg cannot leave its lane")
 
 // Bring has a leg go to another lane, where its messages come from now on. It must have been
-// answered (ErrState), have no peer, call nobody, and have nothing under way: no request without its
-// answer, nobody who listens (ErrBusy). then is called on that lane when it is there. The token of
-// the lane that it leaves is held; once Bring has returned nil the leg is not the caller's any more.
+// answered (ErrState), have no peer, call nobody, and have nothing under way: no request without
+// its answer, nobody who listens (ErrBusy). then is called on that lane when it is there. The
+// token of the lane that it leaves is held; once Bring has returned nil the leg is not the
+// caller's any more.
 func (a *Agent) Bring(l *Leg, to *lane.Lane, then func()) error {
 	if err := l.mayLeave(); err != nil {
 		return err

@@ -52,7 +52,8 @@ type B2B struct {
 	known  []map[string]*leg // by id, one map a lane, which belongs to the holder of its token
 	// where programs elsewhere control legs
 	control *control.Hub
-	names   sync.Map // *lane.Lane by the ids that callers chose for its legs; *leg for those that have moved
+	// names has *lane.Lane by the ids that callers chose for its legs; *leg for those that moved
+	names sync.Map
 }
 
 // Options of NewWith. All may be zero.
