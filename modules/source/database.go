@@ -27,6 +27,7 @@ func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, q
 		defer kept.abandon()
 	}
 	var values, into []any
+	var singles clients.Singles
 	n := 0
 	err = db.Query(ctx, func(rows *sql.Rows) error {
 		if n == 0 {
@@ -43,7 +44,7 @@ func readDatabase[T any](ctx context.Context, c *collector[T], db *clients.DB, q
 			}
 		}
 		n++
-		if err := scanRow(rows, into, values); err != nil {
+		if err := scanRow(rows, &singles, into, values); err != nil {
 			return err
 		}
 		if kept != nil {
@@ -78,10 +79,11 @@ var errStop = errors.New("enough")
 
 // scanRow scans a row into values that fields are set from: text, int64, float64, bool, time.Time,
 // nil.
-func scanRow(rows *sql.Rows, into, values []any) error {
+func scanRow(rows *sql.Rows, singles *clients.Singles, into, values []any) error {
 	if err := rows.Scan(into...); err != nil {
 		return err
 	}
+	singles.Correct(rows, values)
 	for i, v := range values {
 		if text, ok := v.([]byte); ok {
 			values[i] = string(text)

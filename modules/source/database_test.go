@@ -40,15 +40,15 @@ const query = `SELECT name, next_hop, weight, priority, cost, up, timeout, from_
 // The same list as the files have it, from each database, in the types it has there.
 func TestDatabases(t *testing.T) {
 	for kind, row := range map[string]struct {
-		start           func(t *testing.T) (url string, stop func())
-		boolean, moment string
+		start                   func(t *testing.T) (url string, stop func())
+		boolean, moment, single string
 	}{
-		"sqlite":   {func(t *testing.T) (string, func()) { return "sqlite:" + filepath.Join(t.TempDir(), "x.db"), nil }, "BOOLEAN", "TEXT"},
-		"postgres": {func(t *testing.T) (string, func()) { s := pgtest.Start(t); return s.URL, s.Stop }, "BOOLEAN", "DATE"},
+		"sqlite":   {func(t *testing.T) (string, func()) { return "sqlite:" + filepath.Join(t.TempDir(), "x.db"), nil }, "BOOLEAN", "TEXT", "REAL"},
+		"postgres": {func(t *testing.T) (string, func()) { s := pgtest.Start(t); return s.URL, s.Stop }, "BOOLEAN", "DATE", "REAL"},
 		"mysql": {func(t *testing.T) (string, func()) {
 			s := mariadbtest.Start(t)
 			return s.URL + "&sql_mode=ANSI_QUOTES&parseTime=true", s.Stop
-		}, "TINYINT(1)", "DATE"},
+		}, "TINYINT(1)", "DATE", "FLOAT"},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			url, stop := row.start(t)
@@ -58,9 +58,9 @@ func TestDatabases(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			exec(t, db, `CREATE TABLE gateways (id INTEGER, name VARCHAR(20), next_hop VARCHAR(20), weight SMALLINT, priority INTEGER, cost DECIMAL(8,4), up `+row.boolean+
-				`, timeout DOUBLE PRECISION, from_time `+row.moment+`, net VARCHAR(40), ordr VARCHAR(20), codecs VARCHAR(40), attrs TEXT, rewrite VARCHAR(20), secret VARCHAR(20))`,
-				`INSERT INTO gateways VALUES (1, 'a', 'sip:a', 5, 2, 0.25, true, 1.5, '2026-01-31', '192.0.2.0/24', 'serial', 'PCMA,PCMU', '{"x": "y"}', 'host', 'z')`,
+			exec(t, db, `CREATE TABLE gateways (id INTEGER, name VARCHAR(20), next_hop VARCHAR(20), weight SMALLINT, priority INTEGER, cost `+row.single+`, up `+row.boolean+
+				`, timeout DECIMAL(8,4), from_time `+row.moment+`, net VARCHAR(40), ordr VARCHAR(20), codecs VARCHAR(40), attrs TEXT, rewrite VARCHAR(20), secret VARCHAR(20))`,
+				`INSERT INTO gateways VALUES (1, 'a', 'sip:a', 5, 2, 0.1, true, 1.5, '2026-01-31', '192.0.2.0/24', 'serial', 'PCMA,PCMU', '{"x": "y"}', 'host', 'z')`,
 				`INSERT INTO gateways (id, next_hop) VALUES (2, 'sip:b')`)
 			keep := t.TempDir()
 			open := func(s source.Spec) (*source.List[[]gateway], string, error) {

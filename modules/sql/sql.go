@@ -119,6 +119,7 @@ func ask(ctx context.Context, a asker, query string, args []any, most int) (r re
 			return err
 		}
 		size := 0
+		var singles clients.Singles
 		for rows.Next() {
 			if len(r.rows) == most {
 				return nil
@@ -134,6 +135,7 @@ func ask(ctx context.Context, a asker, query string, args []any, most int) (r re
 			if err := rows.Scan(into...); err != nil {
 				return err
 			}
+			singles.Correct(rows, row)
 			for i := range row {
 				var n int
 				row[i], n = value(row[i])
@@ -183,8 +185,6 @@ func value(v any) (out any, n int) {
 		return float64(v), 16
 	case float64:
 		return v, 16
-	case float32:
-		return float64(v), 16
 	case bool:
 		return v, 16
 	case string:

@@ -79,7 +79,7 @@ func Postgres() clients.Driver {
 			if err != nil {
 				return nil, err // pgx leaves the password out of it
 			}
-			return stdlib.OpenDB(*config), nil
+			return stdlib.OpenDB(*config, stdlib.OptionAfterConnect(lenient)), nil
 		},
 		Bind: func(n int) string { return "$" + strconv.Itoa(n) },
 		Away: func(err error) bool {
