@@ -111,6 +111,8 @@ bench: lua51 | bin
 	$(GO) run ./bench/lua
 	$(GO) run ./bench/conns
 	$(GO) run ./bench/overload
+	$(GO) build -o bin/load ./bench/load
+	$(GO) run ./bench/pair -load bin/load -rate 1500 -seconds 1
 
 # sipp comes from Debian's sip-tester, baresip from baresip-core, linphonec from linphone-cli, clients of TURN from coturn; installed where they are missing and we may.
 phones:
