@@ -110,6 +110,8 @@ bench: lua51 | bin
 	$(GO) run ./bench/scale
 	$(GO) run ./bench/lua
 	$(GO) run ./bench/conns
+	$(GO) run ./bench/conns -calls 2000 -only tcp,tls,wss
+	$(GO) run ./bench/conns -handshakes
 	$(GO) run ./bench/overload
 	$(GO) build -o bin/load ./bench/load
 	$(GO) run ./bench/pair -load bin/load -rate 1500 -seconds 1

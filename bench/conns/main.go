@@ -2,9 +2,11 @@
 
 // Conns measures connections: what an idle one takes of the server's memory over TCP, TLS,
 // WebSocket and secure WebSocket, and how many messages a second go over a single one and over
-// many.
+// many; and what calls between registered connections and TLS handshakes cost, beside Kamailio.
 //
 //	go run ./bench/conns
+//	go run ./bench/conns -calls 2000 -only tcp,tls,wss
+//	go run ./bench/conns -handshakes
 //	go run ./bench/conns -idle 5000 -busy 1000 -only tcp,wss
 //
 // The server is pinned to one core, the clients to another. Clients connect from many addresses of
@@ -29,6 +31,12 @@ func main() {
 	flag.IntVar(&t.idle, "idle", 0, "idle connections; 0: 20000, or as many as there may be")
 	flag.IntVar(&t.busy, "busy", 10000, "connections that messages go over")
 	flag.IntVar(&t.seconds, "seconds", 3, "length of each load")
+	flag.IntVar(&t.conns, "calls", 0, "nothing but calls between so many registered connections, beside Kamailio")
+	flag.BoolVar(&t.handshakes, "handshakes", false, "nothing but TLS handshakes, beside Kamailio")
+	flag.IntVar(&t.rate, "rate", 500, "calls a second")
+	flag.StringVar(&t.before, "before", "", "another build of sipscript to compare with")
+	flag.BoolVar(&t.alone, "alone", false, "without Kamailio")
+	flag.IntVar(&t.rounds, "rounds", 3, "loads of each server that is compared; medians count")
 	only := flag.String("only", "tcp,tls,ws,wss", "transports, separated by commas")
 	flag.Parse()
 	t.kinds = strings.Split(*only, ",")
@@ -48,6 +56,9 @@ type test struct {
 	dir                 string
 	kinds               []string
 	idle, busy, seconds int
+	conns, rate, rounds int
+	handshakes, alone   bool
+	before              string
 }
 
 // mostIdle is how many idle connections are hoped for.
@@ -56,6 +67,10 @@ const mostIdle = 20000
 func (t *test) run() error {
 	if t.idle == 0 {
 		t.idle = mostIdle
+	}
+	compares := t.handshakes || t.conns > 0
+	if compares { // up to four servers are connected to
+		t.idle, t.busy = 4*max(t.conns, 2), 1
 	}
 	limit, err := raiseLimit(max(t.idle, t.busy))
 	if err != nil {
@@ -78,6 +93,13 @@ func (t *test) run() error {
 	if out, err := exec.Command("taskset", "-acp", "1", strconv.Itoa(os.Getpid())).CombinedOutput(); err != nil {
 		return fmt.Errorf("taskset: %w: %s", err, out)
 	}
+	switch {
+	case t.handshakes:
+		return t.compareHandshakes()
+	case compares:
+		t.conns = t.idle / 4
+		return t.compareCalls()
+	}
 	fmt.Printf("| transport | idle connections | RSS kB each | heap and stacks kB each | messages/s, one connection | µs CPU each | messages/s, %d connections | µs CPU each |\n|---|---|---|---|---|---|---|---|\n", t.busy)
 	for _, kind := range t.kinds {
 		if err := t.transport(kind); err != nil {
@@ -93,7 +115,7 @@ func (t *test) transport(kind string) error {
 	if err != nil {
 		return err
 	}
-	s, err := start(t.dir, kind, "")
+	s, err := start(t.dir, kind, "bench/reply.lua", "")
 	if err != nil {
 		return err
 	}
@@ -118,7 +140,7 @@ func (t *test) transport(kind string) error {
 // idleCost is what a connection holds that has said something once, in kB. The server collects
 // often, so that little of it is garbage.
 func (t *test) idleCost(kind string) (rss, live float64, err error) {
-	s, err := start(t.dir, kind, "GOGC=10")
+	s, err := start(t.dir, kind, "bench/reply.lua", "GOGC=10")
 	if err != nil {
 		return 0, 0, err
 	}

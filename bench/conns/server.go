@@ -24,34 +24,33 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 type server struct {
-	addr, admin string
-	cmd         *exec.Cmd
+	name, addr, admin string
+	cmd               *exec.Cmd
 }
 
-func start(dir, kind, env string) (*server, error) {
-	s := &server{}
+// start starts ours, with a script, for a transport.
+func start(dir, kind, script, env string) (*server, error) {
+	return startBinary(filepath.Join(dir, "sipscript"), dir, kind, script, env)
+}
+
+// startBinary starts a build of ours.
+func startBinary(binary, dir, kind, script, env string) (s *server, err error) {
+	s = &server{name: "ours"}
 	for _, a := range []*string{&s.addr, &s.admin} {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
+		if *a, err = freeAddr(); err != nil {
 			return nil, err
 		}
-		*a = l.Addr().String()
-		l.Close()
 	}
-	args := []string{"-c", "0", filepath.Join(dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", kind + ":" + s.addr, "--admin", s.admin}
+	args := []string{"-c", "0", binary, "run", "--no-watch", "-d", "example.com", "-l", kind + ":" + s.addr, "--admin", s.admin}
 	if kind == "tls" || kind == "wss" {
 		args = append(args, "--tls-cert", filepath.Join(dir, "cert.pem"), "--tls-key", filepath.Join(dir, "key.pem"))
 	}
-	s.cmd = exec.Command("taskset", append(args, "bench/reply.lua")...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	s.cmd.Stderr = io.Discard
-	if env != "" {
-		s.cmd.Env = append(os.Environ(), env)
-	}
-	if err := s.cmd.Start(); err != nil {
+	if err := s.launch(append(args, script), io.Discard, env); err != nil {
 		return nil, err
 	}
 	if err := s.ready(); err != nil {
@@ -59,6 +58,26 @@ func start(dir, kind, env string) (*server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// launch starts a process by taskset's arguments.
+func (s *server) launch(args []string, log io.Writer, env string) error {
+	s.cmd = exec.Command("taskset", args...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if env != "" {
+		s.cmd.Env = append(os.Environ(), env)
+	}
+	return s.cmd.Start()
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
 }
 
 // ready waits until the server says that it is.
@@ -100,16 +119,20 @@ func (s *server) memory() (rss, live float64) {
 	return rss, live
 }
 
-// cpu is the process's user and system time; ticks are hundredths everywhere this runs.
-func (s *server) cpu() float64 {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	if len(f) < 13 {
-		return 0
+// cpu is the user and system time of the process and its children, in seconds. A process has a
+// clock of its own (clock_getcpuclockid(3)): the ticks of /proc are too coarse for a short load.
+func (s *server) cpu() (used float64) {
+	all := []string{strconv.Itoa(s.cmd.Process.Pid)}
+	for i := 0; i < len(all); i++ {
+		kids, _ := os.ReadFile(fmt.Sprintf("/proc/%s/task/%[1]s/children", all[i]))
+		all = append(all, strings.Fields(string(kids))...)
+		pid, _ := strconv.Atoi(all[i])
+		var t unix.Timespec
+		if unix.ClockGettime(int32(^pid<<3|2), &t) == nil {
+			used += float64(t.Nano()) / 1e9
+		}
 	}
-	user, _ := strconv.ParseFloat(f[11], 64)
-	system, _ := strconv.ParseFloat(f[12], 64)
-	return (user + system) / 100
+	return used
 }
 
 func writeCertificate(dir string) error {

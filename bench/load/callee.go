@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"github.com/sipscript/sipscript/bench/plain"
 )
 
 // silentUser begins the user part of contacts that ring and do not answer, until they are
@@ -54,7 +56,7 @@ func (c *callee) serve() {
 		}
 		req := buf[:n]
 		send := func(status, more string) {
-			out = answer(out[:0], req, status, more)
+			out = plain.Answer(out[:0], req, status, more)
 			_, _ = c.conn.WriteToUDPAddrPort(out, from)
 		}
 		switch {

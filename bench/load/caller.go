@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/sipscript/sipscript/bench/plain"
 )
 
 // caller makes the calls, all from one socket.
@@ -234,7 +236,7 @@ func (c *caller) read() {
 
 func (c *caller) response(b []byte) {
 	code, _ := strconv.Atoi(string(b[8:11]))
-	number, run, _ := bytes.Cut(value(b, "Call-ID: "), []byte("@"))
+	number, run, _ := bytes.Cut(plain.Value(b, "Call-ID: "), []byte("@"))
 	id, err := strconv.Atoi(string(number))
 	if err != nil || string(run) != c.run || code < 200 {
 		return
@@ -242,7 +244,7 @@ func (c *caller) response(b []byte) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	method := value(b, "CSeq: ")
+	method := plain.Value(b, "CSeq: ")
 	if bytes.HasSuffix(method, []byte("REGISTER")) || bytes.HasSuffix(method, []byte("OPTIONS")) {
 		if user := (-1 - id) % c.o.users; code == 200 && id < 0 && !c.confirmed[user] {
 			c.confirmed[user] = true
@@ -256,7 +258,7 @@ func (c *caller) response(b []byte) {
 	case bytes.HasSuffix(method, []byte("INVITE")) && code == 200:
 		c.answered(id, x, b, now)
 	case bytes.HasSuffix(method, []byte("INVITE")):
-		c.send(c.request("ACK", c.called(id), id, 1, string(value(b, "To: ")), "", ""))
+		c.send(c.request("ACK", c.called(id), id, 1, string(plain.Value(b, "To: ")), "", ""))
 		switch c.end(id, now); code {
 		case c.o.expect:
 			c.times = append(c.times, now.Sub(x.begun))
@@ -280,14 +282,14 @@ func (c *caller) answered(id int, x *call, b []byte, now time.Time) {
 	}
 	c.times = append(c.times, now.Sub(x.begun))
 	var routes []byte
-	lines(b, func(line []byte) bool {
+	plain.Lines(b, func(line []byte) bool {
 		if bytes.HasPrefix(line, []byte("Record-Route: ")) {
 			routes = append([]byte("Route: "+string(line[14:])), routes...)
 		}
 		return true
 	})
-	target := string(bytes.Trim(value(b, "Contact: "), "<>"))
-	to := string(value(b, "To: "))
+	target := string(bytes.Trim(plain.Value(b, "Contact: "), "<>"))
+	to := string(plain.Value(b, "To: "))
 	x.ack = c.request("ACK", target, id, 1, to, string(routes), "")
 	// The ACK of a 2xx has a branch of its own
 	x.ack = bytes.Replace(x.ack, []byte("-ACK\r\n"), []byte("-ACK2\r\n"), 1)

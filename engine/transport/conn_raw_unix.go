@@ -44,7 +44,7 @@ func (c *conn) readReady(fd uintptr) bool {
 // tryRead reads what is available; ready is false if nothing is.
 func tryRead(fd uintptr, b []byte) (n int, ready bool, err error) {
 	for {
-		n, err := syscall.Read(int(fd), b)
+		n, err := readSocket(fd, b)
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -67,7 +67,7 @@ type directWrite struct {
 
 func (w *directWrite) try(fd uintptr) {
 	for {
-		w.n, w.err = syscall.Write(int(fd), w.b)
+		w.n, w.err = writeSocket(fd, w.b)
 		if w.err == syscall.EINTR {
 			continue
 		}

@@ -159,6 +159,7 @@ func (c *conn) dropInput() {
 	}
 	if c.sealed != nil {
 		c.sealed.drop()
+		c.sealed.returnLent()
 	}
 }
 

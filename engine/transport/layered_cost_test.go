@@ -24,7 +24,7 @@ func TestIdleLayeredConnectionsAreCheap(t *testing.T) {
 	}
 	// What is made once may be made late: it is spread over many, and the ceilings have room for it
 	const first, n = 50, 500
-	for kind, most := range map[string]int64{"tls": 16000, "ws": 6000, "wss": 16000} {
+	for kind, most := range map[string]int64{"tls": 11000, "ws": 6000, "wss": 11000} {
 		t.Run(kind, func(t *testing.T) {
 			a := newAuthority(t)
 			var got counter

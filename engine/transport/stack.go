@@ -24,17 +24,18 @@ type Stack struct {
 	clock      stopwatch
 	counts     [WSS + 1]counters
 
-	roster   atomic.Pointer[roster] // changed with mu held
-	flows    flowTable
-	conns    connTable
-	halfOpen halfOpen
-	tls      atomic.Pointer[tlsState] // nil: no listener is over TLS
-	tlsMu    sync.Mutex               // guards opts.TLS.Files
-	buffers  bufferPool
-	dgrams   datagramPool
-	queues   sync.Pool // of *outgoing
-	writes   sync.Pool // of *directWrite
-	probes   probes
+	roster    atomic.Pointer[roster] // changed with mu held
+	flows     flowTable
+	conns     connTable
+	halfOpen  halfOpen
+	tls       atomic.Pointer[tlsState] // nil: no listener is over TLS
+	tlsMu     sync.Mutex               // guards opts.TLS.Files
+	tlsLayout tlsLayout
+	buffers   bufferPool
+	dgrams    datagramPool
+	queues    sync.Pool // of *outgoing
+	writes    sync.Pool // of *directWrite
+	probes    probes
 
 	// closing is closed when Close begins; dialling ends with stop, when Close can't wait longer.
 	closing  chan struct{}
@@ -67,7 +68,7 @@ type listener interface {
 
 // NewStack creates a stack that delivers what it receives to r. Nothing is received before Serve.
 func NewStack(r Receiver, o Options) *Stack {
-	s := &Stack{receiver: r, opts: o.withDefaults(), clock: newStopwatch(), closing: make(chan struct{})}
+	s := &Stack{receiver: r, opts: o.withDefaults(), clock: newStopwatch(), tlsLayout: layoutOfTLS(), closing: make(chan struct{})}
 	s.keepAlives, _ = r.(KeepAliveReceiver)
 	s.errors, _ = r.(UnreachableReceiver)
 	s.door, _ = r.(Doorkeeper)

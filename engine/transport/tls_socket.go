@@ -25,6 +25,7 @@ type tlsSocket struct {
 	in    *buffer // encrypted bytes not yet decrypted, nil: none
 	want  int     // the size of the next buffer
 	err   error   // how the stream ended
+	lent  *buffer // under crypto/tls's input, nil: it has memory of its own, or none
 	ready func(fd uintptr) bool
 
 	mu       sync.Mutex // guards the fields below; never held during a system call that may block
@@ -197,9 +198,11 @@ func (c *conn) readSealed() (int, error) {
 			return 0, err
 		}
 		in.spare(&c.stack.buffers)
+		c.takeInput()
 		if err := c.sealed.fetch(); err != nil {
 			return 0, err
 		}
+		c.lendInput()
 	}
 }
 

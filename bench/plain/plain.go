@@ -1,11 +1,11 @@
-package main
+// Package plain is what little of SIP those who load servers need: lines by name, as they are
+// written.
+package plain
 
 import "bytes"
 
-// What little of SIP the load needs: lines by name, as they are written.
-
-// lines calls f with each header line of a message, its end included, until f returns false.
-func lines(b []byte, f func(line []byte) bool) {
+// Lines calls f with each header line of a message, its end included, until f returns false.
+func Lines(b []byte, f func(line []byte) bool) {
 	for {
 		i := bytes.Index(b, []byte("\r\n"))
 		if i <= 0 || !f(b[:i+2]) {
@@ -15,9 +15,9 @@ func lines(b []byte, f func(line []byte) bool) {
 	}
 }
 
-// value is the first header with a name ("Call-ID: "), or nil if there is none.
-func value(b []byte, name string) (v []byte) {
-	lines(b, func(line []byte) bool {
+// Value is the first header with a name ("Call-ID: "), or nil if there is none.
+func Value(b []byte, name string) (v []byte) {
+	Lines(b, func(line []byte) bool {
 		if bytes.HasPrefix(line, []byte(name)) {
 			v = line[len(name) : len(line)-2]
 			return false
@@ -27,11 +27,11 @@ func value(b []byte, name string) (v []byte) {
 	return v
 }
 
-// answer appends a response to a request: its Via, Record-Route, From, To (with a tag), Call-ID and
+// Answer appends a response to a request: its Via, Record-Route, From, To (with a tag), Call-ID and
 // CSeq lines, and more.
-func answer(dst, req []byte, status string, more string) []byte {
+func Answer(dst, req []byte, status string, more string) []byte {
 	dst = append(append(append(dst, "SIP/2.0 "...), status...), "\r\n"...)
-	lines(req, func(line []byte) bool {
+	Lines(req, func(line []byte) bool {
 		switch {
 		case bytes.HasPrefix(line, []byte("To: ")):
 			dst = append(dst, line[:len(line)-2]...)
