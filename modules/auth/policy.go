@@ -119,7 +119,10 @@ func (p *Policy) setQOP() error {
 	if len(p.QOP) == 0 {
 		return errors.New("qop needs at least one value")
 	}
-	p.offered = strings.Join(offered, ",")
+	// The order means nothing (RFC 7616 §3.3), but linphone takes the first one or none, and knows
+	// only "auth", which sorts before "auth-int".
+	slices.Sort(offered)
+	p.offered = strings.Join(slices.Compact(offered), ",")
 	return nil
 }
 

@@ -37,6 +37,25 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// "auth" goes first in a challenge, in whatever order a script has them: linphone takes the first.
+func TestOrderOfQOP(t *testing.T) {
+	for want, list := range map[string][]string{
+		"auth":          {"auth", "none", "auth"},
+		"auth-int":      {"auth-int"},
+		"auth,auth-int": {"auth-int", "none", "auth"},
+		"":              {"none"},
+	} {
+		t.Run(strings.Join(list, " "), func(t *testing.T) {
+			d := newDesk(t, policyOf(func(p *Policy) { p.QOP = list }))
+			for _, text := range d.Challenges(Challenge{Realm: "example.com", Source: d.source, Now: d.now}) {
+				if got := param(text, "qop"); got != want {
+					t.Errorf("%q: %s", list, text)
+				}
+			}
+		})
+	}
+}
+
 // Every option is marked as one that may change at a reload, and has a text and a default.
 func TestOptionsAreDescribed(t *testing.T) {
 	list := luabind.OptionsOf(settings{})
