@@ -48,7 +48,7 @@ func sipCodecs() []Function {
 		Func1(Function{Name: "json.encode", Doc: "Encodes a value as JSON: a table with the keys 1 to n is a list, any other an object, an empty one {}.",
 			Raises: "for what JSON cannot represent: functions, NaN, tables of both kinds", Example: `local text = sip.json.encode({ to = tostring(req.ruri), codes = { 486, 600 } })`},
 			jsonArg, ReturnsText(""), func(c *Call, b []byte) string { spends(c.l, len(b)); return string(b) }),
-		Func1(Function{Name: "json.decode", Doc: "Decodes JSON text; nil, err if it is malformed.", Example: `local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')`},
+		Func1(Function{Name: "json.decode", Doc: "Decodes JSON text; nil, err if it is malformed. A whole number beyond 2^53, which a number in Lua cannot hold, is a string.", Example: `local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')`},
 			text, returnsSome(Result{Type: Any, OrNil: true}, failure), jsonDecode),
 	}
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // sip.json. A table with the keys 1 to n is a list, any other an object; an empty table is {},
-// sip.json.empty_list is []. null is sip.json.null, in both directions. A value that cannot be
+// sip.json.empty_list is []. null is sip.json.null, in both directions. A whole number beyond 2^53,
+// which a number of Lua cannot hold, is decoded as its digits, a string. A value that cannot be
 // encoded is a misuse and raises an error; text that is not JSON gives nil, err.
 
 type jsonNull struct{}
@@ -149,6 +150,7 @@ func jsonDecode(c *Call, text string) int {
 // parseJSON reads one value and nothing after it.
 func (v *vm) parseJSON(l *lua.LState, text string) (lua.LValue, error) {
 	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
 	value, err := v.decodeJSON(l, d, 0)
 	if err == nil {
 		if _, more := d.Token(); more != io.EOF {
@@ -159,6 +161,21 @@ func (v *vm) parseJSON(l *lua.LState, text string) (lua.LValue, error) {
 		return nil, fmt.Errorf("not JSON: %w", err)
 	}
 	return value, nil
+}
+
+// decodeNumber is a number of JSON. Ids of 64 bits are whole numbers that a number of Lua would
+// round to those of others; what has a fraction or an exponent is an approximation anyway.
+func decodeNumber(text string) (lua.LValue, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if (err != nil || math.Abs(f) >= 1<<53) && !strings.ContainsAny(text, ".eE") {
+		if n, err := strconv.ParseInt(text, 10, 64); err != nil || n > 1<<53 || n < -1<<53 {
+			return lua.LString(text), nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the number %.40s is too large", text)
+	}
+	return lua.LNumber(f), nil
 }
 
 // decodeJSON reads one value.
@@ -179,8 +196,8 @@ func (v *vm) decodeToken(l *lua.LState, d *json.Decoder, token json.Token, depth
 		return v.kinds.null, nil
 	case bool:
 		return lua.LBool(x), nil
-	case float64:
-		return lua.LNumber(x), nil
+	case json.Number:
+		return decodeNumber(string(x))
 	case string:
 		return lua.LString(x), nil
 	}

@@ -54,18 +54,21 @@ func TestCodecs(t *testing.T) {
 		o.Env = func(name string) string { return map[string]string{"HOME": "/root"}[name] }
 	}))
 	evals(t, w, map[string][]any{
-		`return sip.hash.md5("a"), #sip.hash.sha256("a"), #sip.hash.hmac_sha256("k", "a")`:                                                                               {"0cc175b9c0f1b6a831c399e269772661", 64.0, 64.0},
-		`return sip.hash.hmac_sha256("key", "The quick brown fox jumps over the lazy dog")`:                                                                              {"f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"},
-		`return sip.base64.encode("a\0b"), sip.base64.decode("YQBi"), (sip.base64.decode("!"))`:                                                                          {"YQBi", "a\x00b", nil},
-		`return #sip.token(8), #sip.token(), sip.token() == sip.token()`:                                                                                                 {16.0, 32.0, false},
-		`for i = 1, 50 do local r = sip.random(3) assert(r >= 1 and r <= 3 and r % 1 == 0) end return sip.random(1)`:                                                     {1.0},
-		`return sip.args.KEY, sip.args.OTHER, sip.env("HOME"), sip.env("NONE")`:                                                                                          {"value", nil, "/root", nil},
-		`return sip.json.encode({a = 1, b = {1, "x", true, sip.json.null}, c = {}, d = 1.5, e = sip.json.empty_list, f = sip.uri("sip:a@b")})`:                           {`{"a":1,"b":[1,"x",true,null],"c":{},"d":1.5,"e":[],"f":"sip:a@b"}`},
-		`return sip.json.encode("a\"<\n\1"), sip.json.encode(nil), sip.json.encode(2^53 - 1)`:                                                                            {`"a\"<\n\u0001"`, "null", "9007199254740991"},
-		`local t = sip.json.decode('{"a": [1, 2, {"b": null}], "c": "\\u00e4", "d": -1.5e3, "e": false}') return t.a[2], t.a[3].b == sip.json.null, t.c, t.d, t.e, #t.a`: {2.0, true, "ä", -1500.0, false, 3.0},
-		`return sip.json.decode("[1"), (select(2, sip.json.decode("[1 2]"))) ~= nil, (sip.json.decode("1 2")), sip.json.decode(" 5 ")`:                                   {nil, true, nil, 5.0},
-		`return (sip.json.decode(("["):rep(100) .. ("]"):rep(100)))`:                                                                                                     {nil},
-		`return (sip.json.decode("")), sip.json.decode("null") == sip.json.null, tostring(sip.json.null)`:                                                                {nil, true, "null"},
+		`return sip.hash.md5("a"), #sip.hash.sha256("a"), #sip.hash.hmac_sha256("k", "a")`:                                                                                   {"0cc175b9c0f1b6a831c399e269772661", 64.0, 64.0},
+		`return sip.hash.hmac_sha256("key", "The quick brown fox jumps over the lazy dog")`:                                                                                  {"f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"},
+		`return sip.base64.encode("a\0b"), sip.base64.decode("YQBi"), (sip.base64.decode("!"))`:                                                                              {"YQBi", "a\x00b", nil},
+		`return #sip.token(8), #sip.token(), sip.token() == sip.token()`:                                                                                                     {16.0, 32.0, false},
+		`for i = 1, 50 do local r = sip.random(3) assert(r >= 1 and r <= 3 and r % 1 == 0) end return sip.random(1)`:                                                         {1.0},
+		`return sip.args.KEY, sip.args.OTHER, sip.env("HOME"), sip.env("NONE")`:                                                                                              {"value", nil, "/root", nil},
+		`return sip.json.encode({a = 1, b = {1, "x", true, sip.json.null}, c = {}, d = 1.5, e = sip.json.empty_list, f = sip.uri("sip:a@b")})`:                               {`{"a":1,"b":[1,"x",true,null],"c":{},"d":1.5,"e":[],"f":"sip:a@b"}`},
+		`return sip.json.encode("a\"<\n\1"), sip.json.encode(nil), sip.json.encode(2^53 - 1)`:                                                                                {`"a\"<\n\u0001"`, "null", "9007199254740991"},
+		`local t = sip.json.decode('{"a": [1, 2, {"b": null}], "c": "\\u00e4", "d": -1.5e3, "e": false}') return t.a[2], t.a[3].b == sip.json.null, t.c, t.d, t.e, #t.a`:     {2.0, true, "ä", -1500.0, false, 3.0},
+		`return sip.json.decode("[1"), (select(2, sip.json.decode("[1 2]"))) ~= nil, (sip.json.decode("1 2")), sip.json.decode(" 5 ")`:                                       {nil, true, nil, 5.0},
+		`return unpack(sip.json.decode("[9007199254740993, -9007199254740993, 18446744073709551616, 9007199254740992, -9007199254740992, 9007199254740991]"))`:               {"9007199254740993", "-9007199254740993", "18446744073709551616", 9007199254740992.0, -9007199254740992.0, 9007199254740991.0},
+		`return unpack(sip.json.decode("[1e18, 9007199254740993.0, 1" .. ("0"):rep(400) .. "]"), 1, 2), #sip.json.decode("1" .. ("0"):rep(400)), (sip.json.decode("1e999"))`: {1e18, 401.0, nil},
+		`local n = 2^60 return sip.json.decode(sip.json.encode { n })[1] == n, sip.json.decode(sip.json.encode { 2^53 })[1], sip.json.decode("-0")`:                          {true, 9007199254740992.0, 0.0},
+		`return (sip.json.decode(("["):rep(100) .. ("]"):rep(100)))`:                                                                                                         {nil},
+		`return (sip.json.decode("")), sip.json.decode("null") == sip.json.null, tostring(sip.json.null)`:                                                                    {nil, true, "null"},
 		`return sip.now() > 1e9`: {true},
 	})
 	evalFails(t, w, map[string]string{

@@ -1077,7 +1077,8 @@ function sip.random(n) end
 ---@return string result
 function sip.json.encode(value) end
 
----Decodes JSON text; nil, err if it is malformed.
+---Decodes JSON text; nil, err if it is malformed. A whole number beyond 2^53, which a number in Lua
+---cannot hold, is a string.
 ---```lua
 ---local rule, err = sip.json.decode('{"to": "sip:bob@example.com"}')
 ---```

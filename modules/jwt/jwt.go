@@ -117,7 +117,7 @@ func (m *module) verify(c *luabind.Call, token string, o verifyOptions) (luabind
 			c.Raise("alg: %q is none of the algorithms", name)
 		}
 	}
-	opts := []jwt.ParserOption{jwt.WithTimeFunc(c.Now), jwt.WithLeeway(o.Leeway)}
+	opts := []jwt.ParserOption{jwt.WithTimeFunc(c.Now), jwt.WithLeeway(o.Leeway), jwt.WithJSONNumber()} // ids keep all their digits
 	if o.Exp == nil || *o.Exp {
 		opts = append(opts, jwt.WithExpirationRequired())
 	}

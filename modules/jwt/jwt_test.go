@@ -154,7 +154,7 @@ func TestKeyPairs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			forged := hs256(t, strings.TrimSpace(string(text)))
+			forged := hs256(t, strings.TrimSpace(string(text)), `{"exp":99999999999}`)
 			refused(t, w, fmt.Sprintf(`return jwt.verify(%q, { keys = "file:%s" })`, forged, public), "HS256 is not accepted")
 		})
 	}
@@ -165,10 +165,23 @@ func TestKeyPairs(t *testing.T) {
 	refused(t, w, fmt.Sprintf(`return jwt.verify(%q, { keys = secret })`, none), "none is not accepted")
 }
 
+// Ids of 64 bits keep their digits, and times are read however their number is written.
+func TestNumbers(t *testing.T) {
+	w := world(t)
+	verify := func(claims string) string {
+		return fmt.Sprintf(`jwt.verify(%q, { keys = secret })`, hs256(t, "0123456789abcdef0123456789abcdef", claims))
+	}
+	eval(t, w, `local c = `+verify(`{"exp":99999999999.5,"id":9007199254740993,"n":[18446744073709551615,7,0.5]}`)+` return c.id, c.n[1], c.n[2], c.n[3], c.exp`,
+		"9007199254740993", "18446744073709551615", 7.0, 0.5, 99999999999.5)
+	eval(t, w, `return `+verify(`{"exp":1e11}`)+`.exp`, 1e11)
+	refused(t, w, `return `+verify(`{"exp":1e9}`), "expired")
+	refused(t, w, `return `+verify(`{"exp":"99999999999"}`), "exp is invalid")
+}
+
 // hs256 is a token whose secret is a text.
-func hs256(t *testing.T, secret string) string {
+func hs256(t *testing.T, secret, claims string) string {
 	t.Helper()
-	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"exp":99999999999}`))
+	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
 	h := hmac.New(sha256.New, []byte(secret))
 	h.Write([]byte(head))
 	return head + "." + base64.RawURLEncoding.EncodeToString(h.Sum(nil))
