@@ -290,19 +290,41 @@ func selected(in Value, a []string) Value {
 	return Str(parts[i])
 }
 
-// paramValue is {param.value,name[,delimiter]}.
+// paramValue is {param.value,name[,delimiter]}. In quotes a delimiter is text (RFC 3261 §25.1).
 func paramValue(in Value, a []string) Value {
-	sep := ";"
+	sep := byte(';')
 	if len(a) > 1 && a[1] != "" {
-		sep = a[1][:1]
+		sep = a[1][0]
 	}
-	for part := range strings.SplitSeq(in.String(), sep) {
+	for rest, more := in.String(), true; more; {
+		var part string
+		part, rest, more = cutParam(rest, sep)
 		name, value, _ := strings.Cut(part, "=")
 		if strings.EqualFold(strings.TrimSpace(name), a[0]) {
-			return Str(strings.Trim(strings.TrimSpace(value), `"`))
+			value = strings.TrimSpace(value)
+			if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+				value = value[1 : n-1]
+			}
+			return Str(value)
 		}
 	}
 	return Value{}
+}
+
+// cutParam divides a list at its first delimiter that is not in quotes.
+func cutParam(s string, sep byte) (part, rest string, more bool) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case quoted && s[i] == '\\':
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case !quoted && s[i] == sep:
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
 }
 
 func leadingInt(s string) int64 {
