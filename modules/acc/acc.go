@@ -44,6 +44,7 @@ type Accounts struct {
 	script luabind.Events[event]
 
 	policy atomic.Pointer[Policy] // in force
+	reads  atomic.Bool            // a destination wants records, not their text
 
 	mu      sync.Mutex
 	spool   *spool.Spool // guarded by mu, as all below; set once
@@ -139,7 +140,7 @@ func (a *Accounts) newID(e *engine.Engine) cdr.ID {
 	return cdr.NewID(e.Clock().Wall(), random)
 }
 
-// put hands a record over. It never waits.
+// put hands a record over, which nobody may change any more. It never waits.
 func (a *Accounts) put(key cdr.ID, r *cdr.Record) {
 	buf := a.buffer()
 	defer a.buffers.Put(buf)
@@ -152,6 +153,8 @@ func (a *Accounts) put(key cdr.ID, r *cdr.Record) {
 		case a.o.Quiet:
 		case s == nil:
 			err = errNowhere
+		case a.reads.Load() && r.Plain():
+			err = s.AppendValue(spool.Key(key), text, r)
 		default:
 			err = s.Append(spool.Key(key), text)
 		}

@@ -169,7 +169,9 @@ func (c *call) end(at cdr.Time, by, cause string, code int, reason string) (r cd
 			l.Ended = at
 		}
 	}
-	return c.r, true
+	r = c.r
+	r.Legs = slices.Clone(r.Legs) // the call's may be changed yet
+	return r, true
 }
 
 // tracked reports whether the call is a tracked one.

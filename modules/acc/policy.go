@@ -107,6 +107,7 @@ func (a *Accounts) Use(p Policy, fields []string) error {
 		}
 	}
 	a.workers = append(kept, made...)
+	a.reads.Store(slices.ContainsFunc(p.To, readsRecords))
 	if left := a.spool.Settle(); left > 0 {
 		a.o.Log.Warn("acc: destinations that the script no longer names had records waiting; those that are new have got them", "count", left)
 	}
@@ -115,6 +116,12 @@ func (a *Accounts) Use(p Policy, fields []string) error {
 		e.Background().Post(lane.Func(func(*lane.Lane) { a.sweepCalls() }))
 	}
 	return nil
+}
+
+// readsRecords reports whether a destination makes something else of a record's text.
+func readsRecords(to string) bool {
+	scheme, _, _ := strings.Cut(to, ":")
+	return !slices.Contains([]string{"json", "http", "https"}, scheme)
 }
 
 // place is a destination of a policy.

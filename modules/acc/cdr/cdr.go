@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Types of records.
@@ -56,6 +57,14 @@ func (t Time) String() string {
 	return string(appendTime(make([]byte, 0, len(layout)), t.Time))
 }
 
+// Append appends its text, nothing for none.
+func (t Time) Append(b []byte) []byte {
+	if t.IsZero() {
+		return b
+	}
+	return appendTime(b, t.Time)
+}
+
 // Record is a CDR. Those of events have only some of the fields.
 type Record struct {
 	ID   string `json:"id"`   // a UUID
@@ -96,6 +105,24 @@ type Record struct {
 	// Legs: each branch that was tried, in order
 	Legs   []Branch       `json:"legs,omitempty"`
 	Fields map[string]any `json:"fields,omitempty"` // the script's
+}
+
+// Plain reports whether [Read] gives the fields of its text the types and values that they have
+// here: a number that is no float64 comes back as one, and text that is not UTF-8 as another.
+func (r *Record) Plain() bool {
+	for name, v := range r.Fields {
+		s, ok := v.(string)
+		if !ok {
+			switch v.(type) {
+			case float64, bool:
+				ok = true
+			}
+		}
+		if !ok || !utf8.ValidString(name) || !utf8.ValidString(s) {
+			return false
+		}
+	}
+	return utf8.ValidString(r.Node)
 }
 
 // Branch is one attempt to reach somebody.

@@ -176,7 +176,7 @@ func (x *scanner) list(f func()) {
 
 func (x *scanner) record(r *Record) {
 	x.members(func(name string) {
-		if into := r.textOf(name); into != nil {
+		if into := r.TextOf(name); into != nil {
 			*into = x.str()
 			return
 		}
@@ -207,8 +207,8 @@ func (x *scanner) record(r *Record) {
 	})
 }
 
-// textOf is the field of a member that is a string, nil for another.
-func (r *Record) textOf(name string) *string {
+// TextOf is the field of a member that is a string, nil for another.
+func (r *Record) TextOf(name string) *string {
 	switch name {
 	case "id":
 		return &r.ID

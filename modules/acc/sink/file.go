@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -31,9 +33,9 @@ type Rotation struct {
 
 // format is what distinguishes kinds of files.
 type format struct {
-	head func() []byte                               // the first line, or nothing
-	line func(b []byte, data []byte) ([]byte, error) // appends a record
-	idOf func(line []byte) string                    // of a record that is there
+	head func() []byte                                   // the first line, or nothing
+	line func(b []byte, r *spool.Record) ([]byte, error) // appends a record
+	idOf func(line []byte) string                        // of a record that is there
 }
 
 // file is a destination on disk.
@@ -53,7 +55,7 @@ type file struct {
 func JSON(path string, r Rotation, now func() time.Time) Sink {
 	return &file{path: path, rotate: r, now: now, format: format{
 		head: func() []byte { return nil },
-		line: func(b, data []byte) ([]byte, error) { return append(append(b, data...), '\n'), nil },
+		line: func(b []byte, r *spool.Record) ([]byte, error) { return append(append(b, r.Data...), '\n'), nil },
 		idOf: func(line []byte) string {
 			var r struct{ ID string }
 			_ = json.Unmarshal(line, &r) // what is not a record has no id
@@ -65,17 +67,15 @@ func JSON(path string, r Rotation, now func() time.Time) Sink {
 // CSV is a file of comma-separated values (RFC 4180) with a header. Columns are those of
 // [cdr.Record] and then the script's fields of these names; "fields" has the others.
 func CSV(path string, fields []string, r Rotation, now func() time.Time) Sink {
-	head := csvLine(nil, append(slices.Clone(columns), fields...))
-	var values []string // of a line; a sink belongs to one goroutine
+	head := csvRow(nil, append(slices.Clone(columns), fields...))
 	return &file{path: path, rotate: r, now: now, format: format{
 		head: func() []byte { return head },
-		line: func(b, data []byte) ([]byte, error) {
-			rec, err := cdr.Read(data)
+		line: func(b []byte, r *spool.Record) ([]byte, error) {
+			rec, err := read(r)
 			if err != nil {
 				return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 			}
-			values = csvValues(values[:0], rec, fields)
-			return csvLine(b, values), nil
+			return csvLine(b, rec, fields), nil
 		},
 		idOf: func(line []byte) string { id, _, _ := bytes.Cut(line, []byte(",")); return string(id) },
 	}}
@@ -87,12 +87,13 @@ func (f *file) Write(_ context.Context, list []spool.Record) error {
 		return err
 	}
 	text := f.text[:0]
-	for _, r := range list {
+	for i := range list {
+		r := &list[i]
 		if f.seen != nil && f.seen[idIn(r.Data)] {
 			continue
 		}
 		var err error
-		if text, err = f.format.line(text, r.Data); err != nil {
+		if text, err = f.format.line(text, r); err != nil {
 			return err
 		}
 	}
@@ -235,8 +236,8 @@ func (f *file) Close() error {
 	return nil
 }
 
-// csvLine appends a line (RFC 4180).
-func csvLine(b []byte, values []string) []byte {
+// csvRow appends a line (RFC 4180).
+func csvRow(b []byte, values []string) []byte {
 	for i, v := range values {
 		if i > 0 {
 			b = append(b, ',')
@@ -246,16 +247,69 @@ func csvLine(b []byte, values []string) []byte {
 	return append(b, '\r', '\n')
 }
 
+// csvLine appends the line of a record, with these of its fields after the columns.
+func csvLine(b []byte, r *cdr.Record, fields []string) []byte {
+	for i, c := range columns {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = csvColumn(b, r, c, fields)
+	}
+	for _, name := range fields {
+		b = appendCSV(append(b, ','), harmless(fieldText(r.Fields[name])))
+	}
+	return append(b, '\r', '\n')
+}
+
+// csvColumn appends one that has a name in columns. There is no interface between, which takes
+// memory for each value.
+func csvColumn(b []byte, r *cdr.Record, column string, fields []string) []byte {
+	switch column {
+	case "began":
+		return r.Began.Append(b)
+	case "rang":
+		return r.Rang.Append(b)
+	case "answered":
+		return r.Answered.Append(b)
+	case "ended":
+		return r.Ended.Append(b)
+	case "duration":
+		return strconv.AppendFloat(b, r.Duration, 'f', 3, 64)
+	case "code":
+		return strconv.AppendInt(b, int64(r.Code), 10)
+	case "legs":
+		if len(r.Legs) == 0 {
+			return b
+		}
+		var space [1 << 10]byte
+		return appendCSV(b, cdr.AppendLegs(space[:0], r.Legs))
+	case "fields":
+		others := r.Fields
+		if len(fields) > 0 {
+			others = maps.Clone(others)
+		}
+		for _, name := range fields {
+			delete(others, name)
+		}
+		if len(others) == 0 {
+			return b
+		}
+		var space [1 << 10]byte
+		return appendCSV(b, cdr.AppendFields(space[:0], others))
+	}
+	return appendCSV(b, harmless(*r.TextOf(column)))
+}
+
 // appendCSV appends a value, in quotes where encoding/csv puts them: its writer has a buffer of 4
 // kB, which costs more than all else of a line.
-func appendCSV(b []byte, v string) []byte {
-	quoted := v == `\.` // the end of data to PostgreSQL
+func appendCSV[T string | []byte](b []byte, v T) []byte {
+	quoted := string(v) == `\.` // the end of data to PostgreSQL
 	for i := range len(v) {
 		switch c := v[i]; {
 		case c == ',' || c == '"' || c == '\r' || c == '\n':
 			quoted = true
 		case i == 0 && (c == ' ' || c >= '\t' && c <= '\r' || c >= 0x80):
-			r, _ := utf8.DecodeRuneInString(v)
+			r, _ := utf8.DecodeRuneInString(string(v[:min(len(v), utf8.UTFMax)]))
 			quoted = quoted || unicode.IsSpace(r)
 		}
 	}

@@ -216,7 +216,7 @@ func TestCSVLineIsEncodingCSV(t *testing.T) {
 			w.UseCRLF = true
 			_ = w.Write(values) // to memory
 			w.Flush()
-			if got := csvLine(nil, values); !bytes.Equal(got, want.Bytes()) {
+			if got := csvRow(nil, values); !bytes.Equal(got, want.Bytes()) {
 				t.Errorf("%q: %q, want %q", values, got, want.Bytes())
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
 	"github.com/sipscript/sipscript/modules/acc/spool"
@@ -32,6 +33,7 @@ func Rows(db *clients.DB, layout string) Sink {
 type rows struct {
 	db    *clients.DB
 	names []string // of the columns of the table, those that are filled; nil: not asked yet
+	ready prepared
 }
 
 // Write inserts the records, in one transaction.
@@ -45,13 +47,21 @@ func (s *rows) Write(ctx context.Context, list []spool.Record) error {
 			return err
 		}
 	}
-	err = s.db.Tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return insert(ctx, s.db, tx, Table, s.names, len(records), func(i int, name string) any {
-			return ownValue(s.db.Kind(), records[i], name)
-		}, true)
-	})
+	value := func(i int, name string) any { return ownValue(s.db.Kind(), records[i], name) }
+	if s.db.Kind() == "sqlite" {
+		err = s.ready.prepare(ctx, s.db, s.names)
+	}
+	if err == nil {
+		err = s.db.Tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			if s.ready.one != nil {
+				return s.ready.insert(ctx, tx, s.names, len(records), value)
+			}
+			return insert(ctx, s.db, tx, Table, s.names, len(records), value, true)
+		})
+	}
 	if err != nil {
 		s.names = nil // the table may be another one now
+		s.ready.close()
 	}
 	return refusal(s.db, err)
 }
@@ -78,14 +88,17 @@ func (s *rows) look(ctx context.Context) ([]string, error) {
 }
 
 // Close gives the database back.
-func (s *rows) Close() error { return s.db.Close() }
+func (s *rows) Close() error {
+	s.ready.close()
+	return s.db.Close()
+}
 
 // decode reads records.
 func decode(list []spool.Record) ([]*cdr.Record, error) {
 	records := make([]*cdr.Record, len(list))
-	for i, r := range list {
+	for i := range list {
 		var err error
-		if records[i], err = cdr.Read(r.Data); err != nil {
+		if records[i], err = read(&list[i]); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrValues, err)
 		}
 	}
@@ -167,13 +180,62 @@ func timeValue(database string, t cdr.Time) any {
 	case database == "sqlite":
 		return t.String()
 	}
-	return t.UTC()
+	return t.UTC().Truncate(time.Millisecond) // as in its text
 }
 
-// sqliteRows is how many rows a statement of SQLite inserts. There is no round trip to save: a
-// statement that is as long every time is read once in a transaction, which costs more than the
-// rows.
+// sqliteRows is how many rows a statement of SQLite inserts. There is no round trip to save; one
+// that is long takes more for its values than it saves.
 const sqliteRows = 16
+
+// prepared are statements of SQLite, which are read once: reading one costs more than its rows.
+type prepared struct{ one, many *sql.Stmt }
+
+// prepare reads them, unless that was done.
+func (p *prepared) prepare(ctx context.Context, db *clients.DB, names []string) error {
+	if p.one != nil {
+		return nil
+	}
+	return db.Do(ctx, func(ctx context.Context, h *sql.DB) (err error) {
+		if p.many, err = h.PrepareContext(ctx, insertion(db, Table, names, sqliteRows, true)); err != nil {
+			return err
+		}
+		if p.one, err = h.PrepareContext(ctx, insertion(db, Table, names, 1, true)); err != nil {
+			p.close()
+		}
+		return err
+	})
+}
+
+func (p *prepared) close() {
+	for _, s := range [...]*sql.Stmt{p.one, p.many} {
+		if s != nil {
+			_ = s.Close() // they are of no more use
+		}
+	}
+	*p = prepared{}
+}
+
+// insert inserts n rows.
+func (p *prepared) insert(ctx context.Context, tx *sql.Tx, names []string, n int, value func(i int, name string) any) error {
+	one, many := tx.StmtContext(ctx, p.one), tx.StmtContext(ctx, p.many)
+	args := make([]any, 0, min(n, sqliteRows)*len(names))
+	for from, rows := 0, 0; from < n; from += rows {
+		statement := one
+		if rows = 1; n-from >= sqliteRows {
+			statement, rows = many, sqliteRows
+		}
+		args = args[:0]
+		for i := from; i < from+rows; i++ {
+			for _, name := range names {
+				args = append(args, value(i, name))
+			}
+		}
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // insert inserts n rows. known: rows whose id is there are left as they are.
 func insert(ctx context.Context, db *clients.DB, tx *sql.Tx, table string, names []string, n int, value func(i int, name string) any, known bool) error {

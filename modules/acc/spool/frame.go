@@ -41,6 +41,7 @@ type entry struct {
 	began bool // what it ends was noted
 	key   Key
 	frame []byte
+	value any // see Spool.AppendValue; of one that is not synced it is left to the others
 }
 
 func newEntry(kind byte, key Key, data []byte, now time.Time) entry {
@@ -68,7 +69,7 @@ func (e *entry) number(seq uint64) {
 // record is the entry as readers have it. The data refers to the frame.
 func (e *entry) record() Record {
 	at := int64(binary.BigEndian.Uint64(e.frame[atTime:]))
-	return Record{Seq: e.seq, Key: e.key, At: time.Unix(0, at), Data: e.frame[header:]}
+	return Record{Seq: e.seq, Key: e.key, At: time.Unix(0, at), Data: e.frame[header:], Value: e.value}
 }
 
 func sum(frame []byte) uint32 {

@@ -27,6 +27,8 @@ type Record struct {
 	Key  Key       // it was appended with
 	At   time.Time // when that was
 	Data []byte    // which must not be changed
+	// Value is what it was appended with, if it is still in memory; neither must this be changed
+	Value any
 }
 
 // Unfinished is what had begun and not ended.

@@ -6,6 +6,42 @@ import (
 	"time"
 )
 
+// A reader gets what a record was appended with while that is in memory, and nil afterwards:
+// nothing is kept for the sync, nor while the disk takes nothing.
+func TestValues(t *testing.T) {
+	s, _, err := Open(quiet(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	r, err := s.Reader("r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close(false)
+	get := func(want any) {
+		t.Helper()
+		if err := s.AppendValue(Key{}, []byte("text"), "value"); err != nil {
+			t.Fatal(err)
+		}
+		list, err := r.Next(t.Context(), 1, 1<<20)
+		if err != nil || len(list) != 1 || list[0].Value != want || string(list[0].Data) != "text" {
+			t.Fatalf("%+v, %v; want %v", list, err, want)
+		}
+		r.Done(list[0].Seq)
+	}
+	get("value")
+	s.mu.Lock()
+	for _, e := range s.unsure {
+		if e.value != nil {
+			t.Errorf("%v is kept for the sync", e.value)
+		}
+	}
+	s.failing = errSize
+	s.mu.Unlock()
+	get(nil)
+}
+
 // A reader that keeps up gets what was written from memory, as far as that is kept; one that is far
 // behind gets it from files. Each gets all of it, in order.
 func TestRecent(t *testing.T) {

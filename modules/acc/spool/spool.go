@@ -177,7 +177,13 @@ func setDefaults(o *Options) {
 }
 
 // Append adds a record, and ends what has begun with the key, if anything has. data is copied.
-func (s *Spool) Append(key Key, data []byte) error { return s.add(kindRecord, key, data) }
+func (s *Spool) Append(key Key, data []byte) error { return s.add(kindRecord, key, data, nil) }
+
+// AppendValue is Append with what the data says, so that readers that keep up need not read it.
+// Others get nil.
+func (s *Spool) AppendValue(key Key, data []byte, value any) error {
+	return s.add(kindRecord, key, data, value)
+}
 
 // Begin notes that something has begun; once more with the same key, what it has become. data is
 // copied. Without files nothing is noted.
@@ -185,7 +191,7 @@ func (s *Spool) Begin(key Key, data []byte) error {
 	if s.o.Dir == "" {
 		return nil
 	}
-	return s.add(kindBegin, key, data)
+	return s.add(kindBegin, key, data, nil)
 }
 
 // End ends what has begun, without a record.
@@ -193,10 +199,10 @@ func (s *Spool) End(key Key) error {
 	if s.o.Dir == "" {
 		return nil
 	}
-	return s.add(kindEnd, key, nil)
+	return s.add(kindEnd, key, nil, nil)
 }
 
-func (s *Spool) add(kind byte, key Key, data []byte) error {
+func (s *Spool) add(kind byte, key Key, data []byte, value any) error {
 	if len(data) > MaxRecord {
 		return ErrLarge
 	}
@@ -210,7 +216,11 @@ func (s *Spool) add(kind byte, key Key, data []byte) error {
 		s.stats.Lost++
 		return ErrFull
 	}
-	s.push(entryIn(s.piece(header+len(data)), kind, key, data, now))
+	e := entryIn(s.piece(header+len(data)), kind, key, data, now)
+	if s.failing == nil { // otherwise it may stay for long, and its memory isn't counted
+		e.value = value
+	}
+	s.push(e)
 	if kind != kindRecord { // it is written with the next record, or soon
 		poke(s.soon)
 		return nil

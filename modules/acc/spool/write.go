@@ -189,6 +189,9 @@ func (s *Spool) wrote(seg *segment, batch []entry, size int64) (more bool) {
 		s.waiting -= int64(len(s.tail[n].frame))
 	}
 	s.tail = without(s.tail, n)
+	for i := range batch {
+		batch[i].value = nil
+	}
 	s.unsure = append(s.unsure, batch...)
 	for s.unsured += size; s.unsured > s.o.Memory; s.unsure = s.unsure[1:] { // the disk hangs
 		s.unsured -= int64(len(s.unsure[0].frame))
@@ -239,6 +242,9 @@ func (s *Spool) trouble(err error) {
 	s.mu.Lock()
 	first := s.failing == nil
 	s.failing = err
+	for i := range s.tail {
+		s.tail[i].value = nil
+	}
 	s.stats.Failures++
 	s.trim()
 	s.mu.Unlock()
