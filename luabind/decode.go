@@ -55,14 +55,21 @@ func decodeNumbers(into NumbersDecoder, value lua.LValue) bool {
 	if !ok || t.Metatable != nil && t.Metatable != lua.LNil {
 		return false
 	}
+	in := insideOf(t) // ForEach would take memory for each key
+	if len(in.array)+len(in.dict) > 0 {
+		return false
+	}
 	empty := true
-	t.ForEach(func(k, v lua.LValue) {
-		key, isText := k.(lua.LString)
-		n, isNumber := v.(lua.LNumber)
+	for key, v := range in.strdict {
+		if isNil(v) { // it was taken away
+			continue
+		}
 		empty = false
-		ok = ok && isText && isNumber && into.DecodeNumber(string(key), float64(n))
-	})
-	return ok && !empty
+		if n, isNumber := v.(lua.LNumber); !isNumber || !into.DecodeNumber(key, float64(n)) {
+			return false
+		}
+	}
+	return !empty
 }
 
 // optionField is one key of an options struct.

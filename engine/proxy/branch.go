@@ -227,8 +227,8 @@ func (b *Branch) launch(to transport.Peer) {
 		b.msg.CopyTo(m)
 	}
 	way := x.calleeSide(m, p, out, b.target, &b.fork.opts.Defaults)
-	if len(x.rare().witnesses) > 0 {
-		b.seldom().way = way
+	if len(x.rare().witnesses) > 0 && (way.named() || c.home(out) != "") {
+		b.seldom().way = way // otherwise where the answer comes from says as much
 	}
 	b.recordRoute(m, way)
 	x.refreshedBy(m)

@@ -104,27 +104,25 @@ func (m *masked) texts() [4]*string {
 	return [...]*string{&m.from.caller, &m.from.callee, &m.to.caller, &m.to.callee}
 }
 
-// readDialog is the opposite of append.
-func readDialog(b []byte) *dialog {
-	d := &dialog{}
+// read is the opposite of append, into a new dialog; ok is false for what that did not write.
+func (d *dialog) read(b []byte) (ok bool) {
 	if len(b) < callerBytes {
-		return nil
+		return false
 	}
 	b = b[copy(d.caller[:], b):]
 	n, used := binary.Uvarint(b)
 	if used <= 0 || n > 1<<31 && n != accountBit {
-		return nil
+		return false
 	}
 	d.account = n != 0
 	d.shift, b = uint32(n%accountBit), b[used:]
-	ok := true
 	var m masked
 	for _, s := range m.texts() {
 		if len(b) == 0 {
 			break
 		}
 		if *s, b, ok = CutText(b); !ok {
-			return nil
+			return false
 		}
 	}
 	if m != (masked{}) {
@@ -134,14 +132,14 @@ func readDialog(b []byte) *dialog {
 	for len(b) > 0 {
 		var n note
 		if n.name, b, ok = CutText(b); !ok {
-			return nil
+			return false
 		}
 		if n.value, b, ok = CutText(b); !ok {
-			return nil
+			return false
 		}
 		d.notes = append(d.notes, n)
 	}
-	return d
+	return true
 }
 
 // note is the value of a note, or "".
@@ -277,20 +275,20 @@ func (k *stateKeys) seal(room *cryptRoom, d *dialog, callID []byte) string {
 	return string(AppendToken(append(token[:0], ";"+stateName+"="...), text))
 }
 
-// open reads the value of the parameter, or returns nil if it is not ours.
-func (k *stateKeys) open(room *cryptRoom, value, callID []byte) *dialog {
+// open reads the value of the parameter into d, and reports whether it is ours.
+func (k *stateKeys) open(room *cryptRoom, value, callID []byte, d *dialog) bool {
 	var space [longestState]byte
 	n, ok := ReadToken(space[:], value)
 	if !ok || n < vectorBytes {
-		return nil
+		return false
 	}
 	text := space[:n]
 	k.crypt(room, text, text[vectorBytes:])
 	sum := k.vector(callID, text[vectorBytes:])
 	if string(sum[:]) != string(text[:vectorBytes]) {
-		return nil // of another secret; the signature would have said so
+		return false // of another secret; the signature would have said so
 	}
-	return readDialog(text[vectorBytes:])
+	return d.read(text[vectorBytes:])
 }
 
 // callerMark represents a tag where the tag itself would be too long.

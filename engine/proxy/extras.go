@@ -18,6 +18,7 @@ type extras struct {
 	notes     []note          // what the dialog that begins carries
 	mask      *Mask           // nil for none
 	witnesses []Witness       // nil for nobody
+	room      [1]Witness      // where witnesses begin: most have one
 	// By how much a CSeq number of the sender is raised, in addition to what the dialog says; nil:
 	// not at all
 	renumber func(number uint32) uint32
@@ -46,6 +47,22 @@ func (x *Context) seldom() *extras {
 		x.extra = new(extras)
 	}
 	return x.extra
+}
+
+// extrasOfDialog are the extras of a request within a dialog that carries something.
+type extrasOfDialog struct {
+	extras
+	room dialog
+}
+
+// roomForDialog is where to read a dialog: beside the extras, if there are none yet.
+func (x *Context) roomForDialog() *dialog {
+	if x.extra != nil {
+		return new(dialog)
+	}
+	both := new(extrasOfDialog)
+	x.extra = &both.extras
+	return &both.room
 }
 
 // Params are the script's parameters in the topmost Route, if it was signed.

@@ -173,7 +173,9 @@ func (x *Context) follow() {
 		x.seldom().params = params
 	}
 	if state, there := last.params.Get(stateName); there {
-		x.seldom().dialog = c.Signer.state.open(&c.crypt, state, req.CallID())
+		if d := x.roomForDialog(); c.Signer.state.open(&c.crypt, state, req.CallID(), d) {
+			x.extra.dialog = d
+		}
 	}
 	x.backOn(last.user, r.n > 1)
 	if refusal == RefusedTarget && !x.onItsWay() {

@@ -76,19 +76,26 @@ func (c *Core) put(r *Reach, s *side) {
 	}
 }
 
-// putHome sets the listener that a party is reached from, if requests could leave from another one:
-// one with another address, or of the same kind.
+// putHome sets the listener that a party is reached from.
 func (c *Core) putHome(r *Reach, home *transport.Local) {
+	if name := c.home(home); name != "" {
+		r.Socket = name
+	}
+}
+
+// home is the name of a listener, if requests could leave from another one: one with another
+// address, or of the same kind; otherwise "".
+func (c *Core) home(home *transport.Local) string {
 	if home == nil {
-		return
+		return ""
 	}
 	ip := home.Addr.Addr()
 	for _, l := range c.Wire.Locals() {
 		if o := l.Addr.Addr(); l != home && o.Is4() == ip.Is4() && (o != ip || l.Kind == home.Kind) {
-			r.Socket = home.Name
-			return
+			return home.Name
 		}
 	}
+	return ""
 }
 
 // CallerReach is where the sender of a request that begins a dialog, or refreshes it, is reached.
@@ -162,7 +169,13 @@ func (a *Answer) Reach() Reach {
 }
 
 // Witness has w see what becomes of the request from now on.
-func (x *Context) Witness(w Witness) { x.seldom().witnesses = append(x.rare().witnesses, w) }
+func (x *Context) Witness(w Witness) {
+	more := x.seldom()
+	if more.witnesses == nil {
+		more.witnesses = more.room[:0]
+	}
+	more.witnesses = append(more.witnesses, w)
+}
 
 // sending shows the witnesses a branch.
 func (b *Branch) sending() {
