@@ -163,6 +163,7 @@ func (c *Call) takeShared(l []limits.Limit, before int, await func(func(context.
 		c.d.shared.gave(c.t.ID, keysOf(l))
 	case full != "":
 		c.d.limits.GiveFrom(&c.slots, before)
+		c.d.journal.note(c)
 		return full, false
 	}
 	return "", true

@@ -84,15 +84,21 @@ func New(o Options) (*Dialogs, error) {
 	}
 	d := &Dialogs{log: o.Log}
 	d.table.init()
+	var held []*record
 	if o.Data != "" {
 		var err error
-		if d.journal, d.kept, err = openJournal(o.Data, &d.table, o.Log); err != nil {
+		if d.journal, d.kept, held, err = openJournal(o.Data, &d.table, o.Share != nil, o.Log); err != nil {
 			return nil, err
 		}
 	}
 	if o.Share != nil {
 		d.reportEvery = cmp.Or(o.ReportEvery, reportEvery)
 		d.shared = newShared(d, o.Share, nodeName(o.Data), o.Log)
+		for _, r := range held { // they have ended with the process
+			if id, err := track.ParseID(r.Holds); err == nil {
+				d.shared.gave(id, r.Keys)
+			}
+		}
 	}
 	return d, nil
 }

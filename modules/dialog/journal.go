@@ -2,6 +2,8 @@ package dialog
 
 // Calls that were answered, kept in a file: a line of JSON for each change, written at once by a
 // goroutine of its own, so that it outlives the process, and brought to the disk within a second.
+// Of others, where nodes count together, the file says what they hold, so that a node that is
+// started again can give it back.
 
 import (
 	"bufio"
@@ -32,6 +34,7 @@ type journal struct {
 	path  string
 	log   *slog.Logger
 	table *table
+	holds bool          // what calls hold that were not answered is kept as well
 	done  chan struct{} // closed when nothing is written any more
 	wake  chan struct{} // capacity 1
 
@@ -58,16 +61,20 @@ type file interface {
 	Truncate(size int64) error
 }
 
-// openJournal reads the calls that were kept.
-func openJournal(dir string, t *table, log *slog.Logger) (*journal, []*record, error) {
-	j := &journal{path: filepath.Join(dir, journalName), log: log, table: t, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// openJournal reads the calls that were kept, and what others held. holds: such is kept.
+func openJournal(dir string, t *table, holds bool, log *slog.Logger) (j *journal, list, held []*record, err error) {
+	j = &journal{path: filepath.Join(dir, journalName), log: log, table: t, holds: holds, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	known, err := j.load()
 	if err != nil {
-		return nil, nil, fmt.Errorf("dialog: %w", err)
+		return nil, nil, nil, fmt.Errorf("dialog: %w", err)
 	}
-	list := make([]*record, 0, len(known))
+	list = make([]*record, 0, len(known))
 	for _, r := range known {
-		list = append(list, r)
+		if r.Holds != "" {
+			held = append(held, r)
+		} else {
+			list = append(list, r)
+		}
 	}
 	if err := j.rewrite(func(put func(*record) error) error {
 		for _, r := range list {
@@ -77,10 +84,10 @@ func openJournal(dir string, t *table, log *slog.Logger) (*journal, []*record, e
 		}
 		return nil
 	}); err != nil {
-		return nil, nil, fmt.Errorf("dialog: %w", err)
+		return nil, nil, nil, fmt.Errorf("dialog: %w", err)
 	}
 	go j.write() // ends with close
-	return j, list, nil
+	return j, list, held, nil
 }
 
 func (j *journal) load() (map[track.ID]*record, error) {
@@ -121,6 +128,10 @@ func (j *journal) load() (map[track.ID]*record, error) {
 		switch {
 		case r.Call != nil && r.Kept != nil:
 			known[r.Call.ID] = r
+		case r.Holds != "":
+			if id, err := track.ParseID(r.Holds); err == nil {
+				known[id] = r
+			}
 		default:
 			if id, err := track.ParseID(r.End); err == nil {
 				delete(known, id)
@@ -283,34 +294,41 @@ func (j *journal) again(list []*Call) {
 	}
 }
 
-// line encodes a call, or its end if it was kept.
-func (j *journal) line(to *bytes.Buffer, c *Call) error {
+// kept is what the file has to say of a call, nil for nothing.
+func (j *journal) kept(c *Call) *record {
 	r := c.record()
-	c.wasStored = c.stored
 	switch {
-	case c.ofLegs(): // they don't outlive the process
-		return nil
-	case r.Call.State == track.Confirmed:
-		text, err := r.encode()
-		if err != nil {
-			return err
-		}
-		if !c.stored {
-			c.stored = true
-			j.live++
-		}
-		j.lines++
-		to.Write(text)
-		return nil
-	case r.Call.State == track.Ended && c.stored:
-		c.stored = false
-		j.live--
-		r = &record{End: r.Call.ID.String()}
-	default:
+	case r.Call.State == track.Ended:
+	case r.Call.State == track.Confirmed && !c.ofLegs(): // those don't outlive the process
+		return r
+	case j.holds && len(r.Keys) > 0:
+		return &record{Holds: r.Call.ID.String(), Keys: r.Keys}
+	}
+	if !c.stored {
 		return nil
 	}
-	j.lines++
+	return &record{End: r.Call.ID.String()}
+}
+
+// line encodes a call, or its end if it was kept.
+func (j *journal) line(to *bytes.Buffer, c *Call) error {
+	c.wasStored = c.stored
+	r := j.kept(c)
+	if r == nil {
+		return nil
+	}
 	text, err := r.encode()
+	switch {
+	case r.End != "":
+		c.stored = false
+		j.live--
+	case err != nil:
+		return err
+	case !c.stored:
+		c.stored = true
+		j.live++
+	}
+	j.lines++
 	to.Write(text)
 	return err
 }
@@ -318,7 +336,7 @@ func (j *journal) line(to *bytes.Buffer, c *Call) error {
 // each puts all calls there are.
 func (j *journal) each(put func(*record) error) (err error) {
 	j.table.each(func(c *Call) {
-		if r := c.record(); r.Call.State == track.Confirmed && !c.ofLegs() {
+		if r := j.kept(c); r != nil && r.End == "" {
 			if one := put(r); one != nil {
 				err = errors.Join(err, one)
 				return

@@ -35,7 +35,7 @@ func journalIn(t *testing.T, dir string) (*journal, []byte) {
 	t.Helper()
 	known := &table{}
 	known.init()
-	j, list, err := openJournal(dir, known, slog.New(slog.DiscardHandler))
+	j, list, _, err := openJournal(dir, known, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,10 @@ import (
 
 // record is a line of the journal: a call as it is now, or its end.
 type record struct {
-	End  string      `json:"end,omitempty"` // the id of a call that is over
-	Call *track.Call `json:"call,omitempty"`
+	End string `json:"end,omitempty"` // the id of a call that is over
+	// Holds is the id of a call that does not outlive the process, and has Keys on all nodes
+	Holds string      `json:"holds,omitempty"`
+	Call  *track.Call `json:"call,omitempty"`
 	// When its session is over without a refresh, in nanoseconds since 1970
 	Session int64          `json:"session,omitempty"`
 	Vars    map[string]any `json:"vars,omitempty"`

@@ -30,6 +30,9 @@ func (d *Dialogs) resume(e *engine.Engine) {
 		first := time.Second + time.Duration(e.Random(nil)%uint64(spread))
 		c.post(func() { c.resumed(first) })
 	}
+	if len(d.kept) > 0 {
+		d.shared.renewSoon()
+	}
 	d.kept = nil
 }
 

@@ -58,6 +58,7 @@ type shared struct {
 	out   chan []byte
 	wake  chan struct{} // capacity 1: slots were given back
 	away  atomic.Bool
+	anew  atomic.Bool // leases are to be renewed at once, of calls that were there before
 	// This node's name; what other nodes have reported, nil before and when that is too old; and
 	// when it was read, which belongs to keep
 	node   string
@@ -124,6 +125,18 @@ func (s *shared) gave(id track.ID, keys []string) {
 	}
 }
 
+// renewSoon has the leases of all calls be renewed: those of before a restart may end soon.
+func (s *shared) renewSoon() {
+	if s == nil {
+		return
+	}
+	s.anew.Store(true)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
 // keep gives slots back, and renews the leases of those that are held.
 func (s *shared) keep(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
@@ -138,6 +151,9 @@ func (s *shared) keep(ctx context.Context) {
 		case <-tell.C:
 			s.reports(ctx)
 		case <-s.wake:
+			if s.anew.Swap(false) {
+				held = s.held()
+			}
 		case <-renew.C:
 			held = s.held()
 		}

@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +29,7 @@ type bus struct {
 	away    bool                       // guarded by mu
 	slots   map[string]map[string]bool // guarded by mu: ids by key
 	reports map[string][]byte          // guarded by mu: by node
+	renewed map[string]bool            // guarded by mu: ids
 	hears   []func([]byte)             // guarded by mu
 	ready   chan struct{}              // receives when a node has begun to hear
 }
@@ -52,11 +56,17 @@ func (b *bus) Take(_ context.Context, id string, l []dialog.Limit, _ time.Durati
 	return "", nil
 }
 
-func (b *bus) Update(_ context.Context, _, give []dialog.Slot, _ time.Duration) error {
+func (b *bus) Update(_ context.Context, renew, give []dialog.Slot, _ time.Duration) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.away {
 		return errors.New("away")
+	}
+	for _, s := range renew {
+		if b.renewed == nil {
+			b.renewed = map[string]bool{}
+		}
+		b.renewed[s.ID] = true
 	}
 	for _, s := range give {
 		delete(b.slots[s.Key], s.ID)
@@ -293,6 +303,51 @@ func TestRedisExchange(t *testing.T) {
 		}
 	}
 	t.Fatal("nothing was heard")
+}
+
+// What a call held that rang when its node was killed is free as that starts again, and not a
+// minute later; a call that was answered holds its own, whose leases are renewed at once.
+func TestSlotsOfAKilledNode(t *testing.T) {
+	bus, dir := newBus(), t.TempDir()
+	script := scriptOf(`limits = { x = 2, y = 9 }, keepalive = 0`, "", "10.0.0.3")
+	node := func(dir string) *dialog.Dialogs {
+		d, err := dialog.New(dialog.Options{Log: slog.New(slog.DiscardHandler), Data: dir, Share: bus, ReportEvery: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		return d
+	}
+	d := node(dir)
+	w := newWorldOf(t, d, script, luabindtest.Engine(secretOf))
+	alice, bob := w.Phone("alice", "10.0.0.2"), w.Phone("bob", "10.0.0.3", func(p *phone.Options) { p.Manual = true })
+	answered := alice.Invite("sip:bob@example.com", phone.Spec{})
+	w.Reply(w.Came(bob, "INVITE"), 200)
+	w.Answered(answered, 200)
+	c := w.only()
+	alice.Invite("sip:bob@example.com", phone.Spec{})
+	w.Came(bob, "INVITE")
+	w.Answered(alice.Invite("sip:bob@example.com", phone.Spec{}), 486) // it leaves nothing
+	d.Flush()
+	copied := t.TempDir() // of the moment when it is killed
+	text, err := os.ReadFile(filepath.Join(dir, "dialog.journal"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(copied, "dialog.journal"), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wire.Remove()
+	next := newWorldOf(t, node(copied), script, w.sameNetwork())
+	next.join(w)
+	eventually(t, "what rang holds nothing", func() bool {
+		bus.mu.Lock()
+		defer bus.mu.Unlock()
+		return len(bus.slots["x"]) == 1 && len(bus.slots["y"]) == 1 && bus.slots["x"][c.ID().String()] && bus.renewed[c.ID().String()]
+	})
+	if text, err = os.ReadFile(filepath.Join(copied, "dialog.journal")); err != nil || strings.Contains(string(text), `"holds"`) {
+		t.Errorf("%s, %v", text, err)
+	}
 }
 
 // A session that is refreshed through another node goes on at its own, which knows the new Contact.
