@@ -4,6 +4,7 @@ package clients
 
 import (
 	"database/sql"
+	"reflect"
 	"strconv"
 )
 
@@ -39,7 +40,7 @@ func (s *Singles) is(rows *sql.Rows, i int) bool {
 		}
 		s.single = make([]bool, len(types))
 		for i, t := range types {
-			s.single[i] = t.DatabaseTypeName() == "FLOAT4"
+			s.single[i] = t.ScanType() == reflect.TypeFor[float32]()
 		}
 	}
 	return i < len(s.single) && s.single[i]

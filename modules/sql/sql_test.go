@@ -125,6 +125,11 @@ return db:value("SELECT %[1]s FROM v WHERE %[1]s = ?", %[2]s)`, column, value)
 			eval(t, w, `db:exec("UPDATE v SET yes = ?, q = 0.1", 1) local r = db:row("SELECT yes, q FROM v") return r.yes == true or r.yes == 1, r.q`, true, 0.1)
 			eval(t, w, `db:exec("UPDATE v SET yes = ?, q = ?", 0, 16777216) local r = db:row("SELECT yes, q FROM v") return r.yes == true or r.yes == 1, r.q`, false, 16777216.0)
 			eval(t, w, `db:exec("UPDATE v SET q = ?", true) return db:value("SELECT q FROM v WHERE q = ?", 1)`, 1.0)
+			eval(t, w, `db:exec("CREATE TABLE d (q double precision)") return db:exec("INSERT INTO d VALUES (?)", 123456.789012), db:value("SELECT q FROM d")`, 1.0, 123456.789012)
+			eval(t, w, `db:exec("UPDATE v SET n = 7") return db:exec("UPDATE v SET n = ?", 7), db:exec("UPDATE v SET n = 7 WHERE n = 8")`, 1.0, 0.0)
+			if b.name == "sqlite" { // it has double precision whatever is declared
+				eval(t, w, `db:exec("CREATE TABLE s (q float4)") return db:exec("INSERT INTO s VALUES (?)", 123456.789012), db:value("SELECT q FROM s")`, 1.0, 123456.789012)
+			}
 			if b.name != "postgres" { // the others round a fraction, or store it; pgx would cut it
 				return
 			}

@@ -170,6 +170,7 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 	}
 	config := mysql.NewConfig()
 	config.InterpolateParams = true // one way there and back, not three
+	config.ClientFoundRows = true   // an UPDATE counts rows as in the other databases
 	config.User = u.User.Username()
 	config.Passwd, _ = u.User.Password()
 	config.DBName = strings.TrimPrefix(u.Path, "/")
