@@ -34,6 +34,7 @@ func main() {
 	flag.IntVar(&t.conns, "calls", 0, "nothing but calls between so many registered connections, beside Kamailio")
 	flag.BoolVar(&t.handshakes, "handshakes", false, "nothing but TLS handshakes, beside Kamailio")
 	flag.IntVar(&t.rate, "rate", 500, "calls a second")
+	flag.DurationVar(&t.rest, "rest", 0, "how long connections have been idle when they are measured")
 	flag.StringVar(&t.before, "before", "", "another build of sipscript to compare with")
 	flag.BoolVar(&t.alone, "alone", false, "without Kamailio")
 	flag.IntVar(&t.rounds, "rounds", 3, "loads of each server that is compared; medians count")
@@ -59,6 +60,7 @@ type test struct {
 	conns, rate, rounds int
 	handshakes, alone   bool
 	before              string
+	rest                time.Duration
 }
 
 // mostIdle is how many idle connections are hoped for.
@@ -156,6 +158,7 @@ func (t *test) idleCost(kind string) (rss, live float64, err error) {
 		return 0, 0, err
 	}
 	defer closeAll(conns)
+	time.Sleep(t.rest)
 	rssAfter, liveAfter := s.memory()
 	n := float64(len(conns))
 	return (rssAfter - rss) / n, (liveAfter - live) / n, nil

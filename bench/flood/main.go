@@ -1,9 +1,10 @@
 //go:build unix
 
 // Flood compares what a registration with a password costs: Kamailio with its own script and with
-// Lua (where it is installed), and ours, in turn, in one run. A registration is a REGISTER answered
-// 401 and another, with digest credentials (MD5, qop auth), answered 200. Each server is pinned to
-// one core, the load to another.
+// Lua (where it is installed), and ours, also with --data, which answers when the binding is safe
+// in a file, in turn, in one run. A registration is a REGISTER answered 401 and another, with
+// digest credentials (MD5, qop auth), answered 200. Each server is pinned to one core, the load to
+// another.
 //
 //	go run ./bench/flood -rate 2000 -seconds 5 -rounds 3
 //	go run ./bench/flood -rate 2000 -seconds 5 -rounds 3 -sipp

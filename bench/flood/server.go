@@ -32,9 +32,21 @@ func (b *bench) contenders() (list []contender, err error) {
 	} else {
 		fmt.Println("kamailio is not installed (Debian: kamailio kamailio-lua-modules): compared without it")
 	}
-	return append(list, contender{"ours", func(addr string) ([]string, error) {
-		return []string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr, "bench/register.lua"}, nil
+	return append(list, contender{"ours", b.ours()}, contender{"ours-data", func(addr string) ([]string, error) {
+		dir, err := os.MkdirTemp(b.dir, "data")
+		if err != nil {
+			return nil, err
+		}
+		return b.ours("--data", dir)(addr)
 	}}), nil
+}
+
+// ours is this project's server, with further flags.
+func (b *bench) ours(flags ...string) func(string) ([]string, error) {
+	return func(addr string) ([]string, error) {
+		args := append([]string{filepath.Join(b.dir, "sipscript"), "run", "--no-watch", "-d", "example.com", "-l", "udp:" + addr}, flags...)
+		return append(args, "bench/register.lua"), nil
+	}
 }
 
 // kamailio writes the configuration for an address.

@@ -24,6 +24,7 @@ type reading struct {
 	began    time.Duration
 	armed    time.Duration // the socket's read deadline on the stack's clock, 0: none
 	heard    bool          // something was handed to the receiver
+	deep     bool          // by this goroutine, whose stack has grown for it
 	ws       *wsReading    // nil: not a WebSocket
 	broken   error         // why no further byte can be framed
 
@@ -66,7 +67,12 @@ func (c *conn) read(k *lane.Carrier) {
 			}
 		}
 		if c.in.broken == nil {
-			c.in.broken = c.fill()
+			if c.in.broken = c.fill(); c.in.broken == errQuiet {
+				c.in.broken, c.in.deep = nil, false
+				c.in.spare(&c.stack.buffers)
+				go c.read(lane.NewCarrier(c.read))
+				return
+			}
 		}
 	}
 	c.endReading()
@@ -77,12 +83,17 @@ func (c *conn) read(k *lane.Carrier) {
 func (c *conn) hand(in *Inbound, msg []byte) {
 	buf := c.in.buf
 	buf.refs.Add(1)
-	c.in.heard = true
+	c.in.heard, c.in.deep = true, true
 	in.Bytes, in.More = msg, buf.w-buf.r >= shortest
 	c.stack.count(c.key.kind).in(len(msg))
 	c.stack.receiver.Receive(in)
 	c.stack.buffers.release(buf)
 }
+
+// errQuiet says that nothing has come for a while: the duty of reading goes to a new goroutine,
+// with a small stack. One that has grown to handle messages would stay as large for as long as the
+// connection waits.
+var errQuiet = errors.New("transport: nothing comes")
 
 // errUnheard is why a connection ends whose sender is not heard.
 var errUnheard = errors.New("transport: the sender is not heard")
@@ -262,6 +273,13 @@ func (c *conn) arm() error {
 		due, why := c.expired()
 		if why != nil {
 			return why
+		}
+		if c.in.deep && !c.in.partial {
+			quiet := c.idleSince() + c.stack.opts.quietAfter
+			if c.in.armed == 0 && c.stack.clock.now() >= quiet {
+				return errQuiet
+			}
+			due = min(due, quiet)
 		}
 		if c.in.armed != 0 && c.in.armed <= due {
 			return nil

@@ -43,6 +43,10 @@ type Options struct {
 	// May reports whether a warning about an address is logged now, and how many were left out
 	// since the last; default: always.
 	May func(what string, from netip.Addr) (suppressed int, ok bool)
+
+	// quietAfter is how long nothing has come when a connection gets a new reading goroutine; tests
+	// shorten it.
+	quietAfter time.Duration
 }
 
 // maxDatagram is the most that a UDP datagram or, by default, a message can hold.
@@ -64,6 +68,7 @@ func (o Options) withDefaults() Options {
 	setTime(&o.FrameTimeout, 30*time.Second)
 	setTime(&o.HandshakeTimeout, 10*time.Second)
 	setInt(&o.MaxHandshakes, 1024)
+	setTime(&o.quietAfter, 10*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -25,6 +25,7 @@ type tlsSocket struct {
 	in    *buffer // encrypted bytes not yet decrypted, nil: none
 	want  int     // the size of the next buffer
 	err   error   // how the stream ended
+	dry   bool    // crypto/tls has nothing more to read: it needs more stack to say so than a wait
 	lent  *buffer // under crypto/tls's input, nil: it has memory of its own, or none
 	ready func(fd uintptr) bool
 
@@ -184,26 +185,34 @@ func (c *conn) seal(t *tls.Conn) {
 
 // readSealed reads and decrypts once into the buffer's room, waiting for bytes as long as it takes.
 func (c *conn) readSealed() (int, error) {
-	in := &c.in
 	for {
-		in.need(&c.stack.buffers)
-		n, err := c.tls.Read(in.buf.room())
-		if c.sealed.holds() {
-			c.flushSoon()
+		if !c.sealed.dry {
+			if n, err := c.decrypt(); n > 0 || !errors.Is(err, errDry) {
+				return n, err
+			}
+			c.in.spare(&c.stack.buffers)
+			c.takeInput()
+			c.sealed.dry = true
 		}
-		if n > 0 {
-			return n, nil
-		}
-		if !errors.Is(err, errDry) {
-			return 0, err
-		}
-		in.spare(&c.stack.buffers)
-		c.takeInput()
 		if err := c.sealed.fetch(); err != nil {
 			return 0, err
 		}
+		c.sealed.dry = false
 		c.lendInput()
 	}
+}
+
+// decrypt has crypto/tls read, without waiting.
+func (c *conn) decrypt() (int, error) {
+	c.in.need(&c.stack.buffers)
+	n, err := c.tls.Read(c.in.buf.room())
+	if c.sealed.holds() {
+		c.flushSoon()
+	}
+	if n > 0 {
+		err = nil // which comes again
+	}
+	return n, err
 }
 
 // flushSoon starts a goroutine that writes what crypto/tls sent on its own (the reply to a key
