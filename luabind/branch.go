@@ -12,9 +12,7 @@ type branchObj struct {
 	life *reqObj
 	b    *engine.Branch
 	over bool
-	// refused is why the branch is not to be sent, nil if it is
-	refused error
-	ruri    uriObj
+	ruri uriObj
 }
 
 func (v *vm) newBranch(b *engine.Branch, life *reqObj) *branchObj {

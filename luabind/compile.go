@@ -85,7 +85,13 @@ func (o *Options) open() (*program, error) {
 }
 
 // compile makes a prototype, which any number of VMs may share.
-func compile(text, name string) (*lua.FunctionProto, error) { return syntax.Compile(text, name) }
+func compile(text, name string) (*lua.FunctionProto, error) {
+	proto, err := syntax.Compile(text, name)
+	if err == nil {
+		shareTexts(proto)
+	}
+	return proto, err
+}
 
 // compile is compile with counts, if they are asked for and the text is a file's.
 func (p *program) compile(text, name, path string) (*lua.FunctionProto, error) {

@@ -174,6 +174,7 @@ func (c *Console) environment(v *vm) *lua.LTable {
 		if u := v.local(name.String()); u != nil {
 			u.SetValue(value)
 		} else if v.main.G.Global.RawGet(name) != lua.LNil || v.globals[name.String()] {
+			v.assigned++
 			v.main.G.Global.RawSet(name, value)
 		} else {
 			c.env.RawSet(name, value)

@@ -49,7 +49,12 @@ func (c *Call) Extend(name, text string, functions []Function) {
 		v.route = f
 	}
 	if libraries, ok := out.RawGetString("libraries").(*lua.LTable); ok {
-		libraries.ForEach(func(k, value lua.LValue) { v.modules[k.String()] = value })
+		libraries.ForEach(func(k, value lua.LValue) {
+			v.modules[k.String()] = value
+			if t, ok := value.(*lua.LTable); ok {
+				v.watchLibrary(t)
+			}
+		})
 	}
 }
 
@@ -143,20 +148,6 @@ func (c *Call) Report(function, text string) {
 		req = t.req.req
 	}
 	c.vm.report(req, function, &ScriptError{Text: c.vm.explained(text)})
-}
-
-// RefuseBranch has the branch at argument n, whose on_branch runs, fail with err and not be sent.
-// It is not an error of the script.
-func (c *Call) RefuseBranch(n int, err error) {
-	c.Branch(n)
-	c.l.Get(n).(*lua.LUserData).Value.(*branchObj).refused = err
-}
-
-// Throw raises an error of exactly this text, without a position.
-// The call is over with it.
-func (c *Call) Throw(text string) {
-	c.busy = false
-	c.l.Error(lua.LString(text), 0)
 }
 
 // Position is the file and line that calls the function: "route.lua:7".

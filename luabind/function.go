@@ -30,6 +30,8 @@ type Function struct {
 	// Untold: its calls are not told to an observer. It finds out nothing that the message does not
 	// say, and scripts call it often.
 	Untold bool
+	// Quits: it may end the script by [Call.Quit].
+	Quits bool
 	// Call does the work: it reads the arguments from c, pushes results and returns how many it
 	// pushed. It runs with the lane's token.
 	Call func(c *Call) int

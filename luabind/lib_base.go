@@ -20,7 +20,7 @@ func (v *vm) openLibraries() {
 		g.RawSetString(name, lua.LNil)
 	}
 	for name, f := range map[string]lua.LGFunction{
-		"print": v.basePrint, "pcall": v.basePCall, "xpcall": v.baseXPCall, "require": v.require, "setmetatable": baseSetMetatable,
+		"print": v.basePrint, "pcall": v.basePCall, "xpcall": v.baseXPCall, "require": v.require, "setmetatable": v.baseSetMetatable, "getmetatable": v.baseGetMetatable,
 		"unpack": baseUnpack, "tonumber": baseToNumber, "tostring": baseToString, "error": baseError, "assert": baseAssert,
 	} {
 		g.RawSetString(name, l.NewFunction(f))
@@ -162,6 +162,7 @@ func (v *vm) protect(l *lua.LState, nargs int) int {
 	if t.stopped() {
 		raise(l, "%s", stoppedError{}.Error())
 	}
+	gone := t.hasGone()
 	if err != nil {
 		if err.Type == lua.ApiErrorPanic { // nothing is known of its stack: it is not used again
 			if x := scriptError(err); x.Panic {
@@ -178,6 +179,12 @@ func (v *vm) protect(l *lua.LState, nargs int) int {
 		} else {
 			l.Push(err.Object)
 		}
+		return 2
+	}
+	if gone {
+		v.reuse(s)
+		l.Push(lua.LFalse)
+		l.Push(lua.LString(t.quit))
 		return 2
 	}
 	top := s.GetTop()
@@ -226,7 +233,7 @@ func (v *vm) baseXPCall(l *lua.LState) int {
 
 // baseSetMetatable is setmetatable, only for tables: the metatables of strings and objects are
 // shared by all.
-func baseSetMetatable(l *lua.LState) int {
+func (v *vm) baseSetMetatable(l *lua.LState) int {
 	t, ok := l.Get(1).(*lua.LTable)
 	if !ok {
 		raise(l, "setmetatable: argument 1 must be a table, not %s", describe(l.Get(1)))
@@ -239,11 +246,22 @@ func baseSetMetatable(l *lua.LState) int {
 	}
 	switch mt := l.Get(2).(type) {
 	case *lua.LTable, *lua.LNilType:
+		v.unwatch(t)
 		t.Metatable = mt
 	default:
 		raise(l, "setmetatable: argument 2 must be a table or nil, not %s", describe(mt))
 	}
 	l.SetTop(1)
+	return 1
+}
+
+// baseGetMetatable is getmetatable. That of a watched table is none of the script's.
+func (v *vm) baseGetMetatable(l *lua.LState) int {
+	if t, ok := l.Get(1).(*lua.LTable); ok && v.watched[t] {
+		l.Push(lua.LNil)
+		return 1
+	}
+	l.Push(l.GetMetatable(l.CheckAny(1)))
 	return 1
 }
 

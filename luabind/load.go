@@ -16,14 +16,14 @@ import (
 
 // newVM creates a VM with its libraries; nothing of the script has run yet.
 func newVM(g *generation, l *lane.Lane, background bool) *vm {
-	v := &vm{gen: g, lane: l, background: background, loading: true, clock: g.router.clock}
+	v := &vm{gen: g, lane: l, background: background, loading: true, assigned: 1, clock: g.router.clock}
 	v.main = lua.NewState(stateOptions())
 	v.main.Options.RegistrySize = threadRegistry // of its threads: NewState takes no less than 128
 	v.types, v.options = map[*ObjectType]*lua.LTable{}, map[reflect.Type][]optionField{}
 	v.modules = map[string]lua.LValue{}
 	v.events = map[string][]*lua.LFunction{}
 	v.globals = map[string]bool{}
-	v.frozen = map[*lua.LTable]string{}
+	v.frozen, v.watched = map[*lua.LTable]string{}, map[*lua.LTable]bool{}
 	v.timers, v.sleepers = map[*delayed]struct{}{}, map[*sleeper]struct{}{}
 	v.matcher.Breathe = v.matching
 	v.random = newRandom(g.router.opts.Seed, l)

@@ -225,14 +225,18 @@ func (v *vm) mayAssign(l *lua.LState, t *lua.LTable, key lua.LValue) {
 			raise(l, noNewNames, name) // nor may the file
 		}
 		raise(l, "%s is read-only in handlers: only the file, while it runs, may set %s.%s", name, name, key.String())
+	} else if v.watched[t] {
+		v.assigned++
 	}
 }
 
-// mayAssignGlobal raises an error if a handler may not change a global.
+// mayAssignGlobal is called before a global is assigned. It raises an error if a handler may not
+// change it.
 func (v *vm) mayAssignGlobal(l *lua.LState, name string) {
 	if !v.loading && v.library[name] {
 		raise(l, "%s is read-only in handlers: only the file, while it runs, may set it", name)
 	}
+	v.assigned++
 }
 
 // freeze makes the globals that are there, and the tables of libraries among them, read-only in
@@ -246,13 +250,39 @@ func (v *vm) freeze() {
 		if !ok || t == v.main.G.Global {
 			return
 		}
-		if t.Metatable == lua.LNil { // by which an assignment is looked at
-			mt := v.main.NewTable()
-			mt.RawSetString("__metatable", lua.LFalse)
-			t.Metatable = mt
-		}
-		if v.frozen[t] == "" {
-			v.frozen[t] = name
+		v.freezeTable(t, name)
+	})
+}
+
+// freezeTable makes a table read-only in handlers.
+func (v *vm) freezeTable(t *lua.LTable, name string) {
+	if t.Metatable == lua.LNil { // by which an assignment is looked at
+		t.Metatable = v.kinds.plain
+	}
+	if v.frozen[t] == "" {
+		v.frozen[t] = name
+	}
+}
+
+// watchLibrary notes that handlers may change a table, and those in it, but seldom do.
+func (v *vm) watchLibrary(t *lua.LTable) {
+	if v.watched[t] || t.Metatable != lua.LNil {
+		return
+	}
+	t.Metatable = v.kinds.watched
+	v.watched[t] = true
+	t.ForEach(func(_, value lua.LValue) {
+		if inner, ok := value.(*lua.LTable); ok {
+			v.watchLibrary(inner)
 		}
 	})
+}
+
+// unwatch makes a table like any other.
+func (v *vm) unwatch(t *lua.LTable) {
+	if v.watched[t] {
+		delete(v.watched, t)
+		t.Metatable = lua.LNil
+		v.assigned++
+	}
 }

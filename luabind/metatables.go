@@ -13,6 +13,7 @@ type objectKinds struct {
 	requestNames, uriNames []string       // for error messages
 	next, ipairs           *lua.LFunction // the iterators of pairs and ipairs
 	text                   *lua.LTable    // the methods of strings
+	plain, watched         *lua.LTable    // the metatables of libraries that have none of their own
 	sip, sips, tel         lua.LValue
 	null                   *lua.LUserData // sip.json.null
 	methods                [message.MethodUpdate + 1]lua.LValue
@@ -24,6 +25,8 @@ func (v *vm) openKinds() {
 	for id := message.MethodInvite; id <= message.MethodUpdate; id++ {
 		k.methods[id] = lua.LString(id.String())
 	}
+	k.plain, k.watched = v.main.NewTable(), v.main.NewTable()
+	k.plain.RawSetString("__metatable", lua.LFalse)
 	k.requestNames, k.uriNames = requestType.names(), uriType.names()
 	k.request, k.response, k.branch = v.typeOf(requestType), v.typeOf(responseType), v.typeOf(branchType)
 	k.uri, k.address, k.params = v.typeOf(uriType), v.typeOf(addressType), v.typeOf(paramsType)

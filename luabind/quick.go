@@ -13,32 +13,41 @@ const quickRoom = 8
 
 // quickValue makes a quick something that a function can keep. Without one the function itself is
 // called, by the executor: it never yields.
-type quickValue struct{ do quick }
+type quickValue struct {
+	do    quick
+	quits bool // the function may end the script
+}
 
 func (*quickValue) String() string       { return "quick" }
 func (*quickValue) Type() lua.LValueType { return lua.LTNil }
 
-// quickOf is the quick of a function, or nil; direct: the executor may call the function itself.
-func quickOf(f *lua.LFunction) (do quick, direct bool) {
+// quickOf is what the executor knows of a function, nil if the interpreter must call it.
+func quickOf(f *lua.LFunction) *quickValue {
 	if len(f.Upvalues) != 1 {
-		return nil, false
+		return nil
 	}
-	if q, ok := f.Upvalues[0].Value().(*quickValue); ok {
-		return q.do, q.do == nil
-	}
-	return nil, false
+	q, _ := f.Upvalues[0].Value().(*quickValue)
+	return q
 }
 
-// direct makes a function of Go that the executor calls itself.
-func (v *vm) direct(f lua.LGFunction) *lua.LFunction {
+// direct makes a function of Go that the executor calls itself; quits: it may end the script.
+func (v *vm) direct(f lua.LGFunction, quits bool) *lua.LFunction {
 	fn := v.main.NewFunction(f)
+	if quits {
+		fn.Upvalues = []*lua.Upvalue{quickUpvalue(&quickValue{quits: true})}
+		return fn
+	}
 	if v.unyielding == nil {
-		u := &lua.Upvalue{}
-		u.SetValue(&quickValue{})
-		v.unyielding = []*lua.Upvalue{u}
+		v.unyielding = []*lua.Upvalue{quickUpvalue(&quickValue{})}
 	}
 	fn.Upvalues = v.unyielding
 	return fn
+}
+
+func quickUpvalue(q *quickValue) *lua.Upvalue {
+	u := &lua.Upvalue{}
+	u.SetValue(q)
+	return u
 }
 
 // hasten gives the function under a name, which has no upvalues, its quick.
@@ -47,7 +56,5 @@ func hasten(lib *lua.LTable, name string, do quick) {
 	if len(f.Upvalues) > 0 {
 		panic("luabind: " + name + " has upvalues")
 	}
-	u := &lua.Upvalue{}
-	u.SetValue(&quickValue{do})
-	f.Upvalues = []*lua.Upvalue{u}
+	f.Upvalues = []*lua.Upvalue{quickUpvalue(&quickValue{do: do})}
 }

@@ -271,7 +271,7 @@ func (v *vm) callbacks(o *reqObj, r *relayTable, name string) error {
 			if err := p.call("on_branch", f, nil, &br.ud, &o.ud); err != nil {
 				return err
 			}
-			return br.refused
+			return nil
 		}
 	}
 	if f := r.onResponse; f != nil {

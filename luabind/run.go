@@ -326,17 +326,32 @@ func run(l *lua.LState, base *frame) {
 				}
 				break
 			}
-			quick, direct := quickOf(fn)
-			if quick != nil && len(w.regs)-a >= quickRoom {
-				if n = quick(v, l, w.regs[a:], n); n >= 0 {
+			q := quickOf(fn)
+			if q == nil {
+				break
+			}
+			if q.do != nil {
+				if len(w.regs)-a < quickRoom {
+					break
+				}
+				if n = q.do(v, l, w.regs[a:], n); n >= 0 {
 					s.leaveValues(f, w.regs[a:], a, n, c-1)
 					t.tick(l, 1)
 					continue
 				}
+				break
 			}
-			if direct && s.enter(f, fn, a, n, c-1) {
+			if s.enter(f, fn, a, n, c-1) {
 				t.tick(l, 1)
-				s.leave(f, f.localBase+a, fn.GFunction(l), c-1)
+				if q.quits {
+					t.mayQuit = t.bottom(l, base)
+				}
+				n = fn.GFunction(l)
+				if n == quitting {
+					s.abandon()
+					return
+				}
+				s.leave(f, f.localBase+a, n, c-1)
 				w.regs = reg.array[f.localBase:]
 				continue
 			}
@@ -349,11 +364,11 @@ func run(l *lua.LState, base *frame) {
 			if b == 0 {
 				n = reg.top - f.localBase - a - 1
 			}
-			quick, _ := quickOf(fn)
-			if quick == nil || len(w.regs)-a < quickRoom {
+			q := quickOf(fn)
+			if q == nil || q.do == nil || len(w.regs)-a < quickRoom {
 				break
 			}
-			if n = quick(v, l, w.regs[a:], n); n < 0 {
+			if n = q.do(v, l, w.regs[a:], n); n < 0 {
 				break
 			}
 			t.tick(l, 1)

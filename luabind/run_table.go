@@ -21,7 +21,11 @@ func (v *vm) field(t *table, key string) lua.LValue {
 		}
 		return lua.LNil
 	}
-	return v.lookUp(t, key)
+	x := v.lookUp(t, key)
+	if x == nil && (t.metatable == lua.LValue(v.kinds.plain) || t.metatable == lua.LValue(v.kinds.watched)) { // there is nothing more to look at
+		return lua.LNil
+	}
+	return x
 }
 
 // index is the value of a table under a key, or nil where the interpreter must look.

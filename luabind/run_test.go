@@ -270,12 +270,12 @@ func hooks(v *vm, b *strings.Builder) {
 			l.Push(l.Get(i))
 		}
 		return n
-	}))
+	}, false))
 	l.SetGlobal("h", v.direct(func(l *lua.LState) int {
 		n := l.GetTop()
 		l.Call(n-1, lua.MultRet)
 		return l.GetTop()
-	}))
+	}, false))
 	l.SetGlobal("put", l.NewFunction(func(l *lua.LState) int { fmt.Fprintln(b, l.CheckString(1)); return 0 }))
 	l.SetGlobal("failed", l.NewFunction(func(l *lua.LState) int { fmt.Fprintln(b, "failed:", l.Get(1).String()); return 0 }))
 }

@@ -84,7 +84,11 @@ type vm struct {
 	// names of existing globals.
 	frozen  map[*lua.LTable]string
 	library map[string]bool
-	known   [manyKnown]known
+	// Tables that handlers may change, and seldom do; how many times they changed those and the
+	// globals, from 1
+	watched  map[*lua.LTable]bool
+	assigned uint64
+	known    [manyKnown]known
 	*figures
 	clock lane.Clock
 }
@@ -120,9 +124,13 @@ type thread struct {
 	quota    *quota
 	replaced bool
 	watch    stopwatch
-	frame    any    // of Call.Running
-	route    bool   // it runs route, which can be put aside
-	aside    *aside // it was
+	frame    any // of Call.Running
+	// Quit may end the script by returning; it has; the text of the last one
+	mayQuit, gone bool
+	quit          string
+	handler       *Handler // that is Go, nil for none
+	route         bool     // it runs route, which can be put aside
+	aside         *aside   // it was
 	// The list of running calls, and the states that pcall has functions run on.
 	next, prev *thread
 	states     []*lua.LState
@@ -264,7 +272,7 @@ func (v *vm) begun(o *reqObj) (t *thread, s saved, refused *ScriptError) {
 	t = v.thread()
 	t.req, t.depth, t.route = o, depth, false
 	t.quota, t.replaced, v.heir = v.heir, false, nil
-	t.frame = nil
+	t.frame, t.quit = nil, ""
 	if o != nil {
 		o.active++
 	}
@@ -283,6 +291,9 @@ func (v *vm) begun(o *reqObj) (t *thread, s saved, refused *ScriptError) {
 func (v *vm) ended(t *thread, s saved, err error, out *[]lua.LValue) *ScriptError {
 	l, o := t.l, t.req
 	stopped := t.stopped()
+	if t.hasGone(); err != nil && t.quitBy(err) {
+		err = nil
+	}
 	v.leave(t)
 	v.restore(s)
 	if t.ends != nil {
@@ -354,7 +365,7 @@ func (v *vm) bind(f Function, full string, method bool) *lua.LFunction {
 	}
 	b := &boundFunction{Function: f, full: full, method: method}
 	if b.Where == Anywhere && !b.Waits {
-		return v.direct(func(l *lua.LState) int { return b.run(v, l) })
+		return v.direct(func(l *lua.LState) int { return b.run(v, l) }, b.Quits)
 	}
 	return v.main.NewFunction(func(l *lua.LState) int {
 		if a := v.continued; a != nil {

@@ -214,6 +214,22 @@ func TestFlowRows(t *testing.T) {
 		{"1/nothing done", `function ksr_request_route() end`, 0, 0, ""},
 		{"1/exit", `function ksr_request_route() KSR.sl.send_reply(480, "Exit") KSR.x.exit() KSR.sl.send_reply(481, "x") end`, 0, 480, "Exit"},
 		{"1/exit inside pcall", `function ksr_request_route() pcall(KSR.x.exit) KSR.sl.send_reply(480, "On") end`, 0, 480, "On"},
+		{"1/exit from deep within", `local function deep(n) if n == 0 then KSR.x.exit() end deep(n - 1) end
+function ksr_request_route() KSR.sl.send_reply(480, "Deep") deep(40) KSR.setflag(1) error("on") end`, 0, 480, "Deep"},
+		{"1/exit as a tail call", `local function out() return KSR.x.exit() end function ksr_request_route() KSR.sl.send_reply(480, "Tail") out() error("on") end`, 0, 480, "Tail"},
+		{"1/exit in a function that Lua calls", `function ksr_request_route() KSR.sl.send_reply(480, "Called") string.gsub("abc", ".", function() KSR.x.exit() end) error("on") end`, 0, 480, "Called"},
+		{"1/exit in a comparison", `function ksr_request_route() KSR.sl.send_reply(480, "Sorted") table.sort({ 3, 2, 1 }, function() KSR.x.exit() end) error("on") end`, 0, 480, "Sorted"},
+		{"1/exit in an iterator", `function ksr_request_route() KSR.sl.send_reply(480, "Iterated") for _ in function() KSR.x.exit() end do end error("on") end`, 0, 480, "Iterated"},
+		{"1/exit in a metamethod", `local x = setmetatable({}, { __index = function() KSR.x.exit() end })
+function ksr_request_route() KSR.sl.send_reply(480, "Meta") if x.y then error("on") end error("on") end`, 0, 480, "Meta"},
+		{"1/exit in a coroutine ends that", `function ksr_request_route() local ok, why = coroutine.resume(coroutine.create(function() KSR.x.exit() end))
+if ok or why ~= "~~ksr~exit~~" then error("x") end local on = pcall(function() return 1 end) KSR.sl.send_reply(480, on and "On" or "Off") end`, 0, 480, "On"},
+		{"1/what pcall says of exit", `function ksr_request_route() local u = {} local ok, why = pcall(function() local z = 7 u.f = function() z = z + 1 return z end KSR.x.exit() end)
+KSR.sl.send_reply(480, tostring(ok) .. " " .. why .. u.f() .. u.f()) end`, 0, 480, "false ~~ksr~exit~~89"},
+		{"1/exit in every function", `local function gone() KSR.x.exit() end
+function ksr_request_route() KSR.tm.t_on_branch("gone_b") KSR.tm.t_on_failure("f") ` + to + ` KSR.tm.t_relay() KSR.x.exit() end
+function gone_b() KSR.hdr.append("Subject: b\r\n") gone() error("on") end function ksr_reply_route() gone() error("on") end
+function f() KSR.tm.t_reply(480, "F") gone() error("on") end`, 486, 480, "F"},
 		{"1/error with the text of exit", `function ksr_request_route() KSR.sl.send_reply(480, "E") error("~~ksr~exit~~", 0) end`, 0, 480, "E"},
 		{"1/drop after a relay", `function ksr_request_route() ` + to + ` KSR.tm.t_relay() KSR.x.drop() end`, 486, 486, "Busy Here"},
 		{"1/runtime error: 500, not silence", `function ksr_request_route() error("x") end`, 0, 500, "Server Internal Error"},
@@ -264,6 +280,9 @@ func TestFlowRows(t *testing.T) {
 			}
 			if c.want != 0 && finals != 1 {
 				t.Errorf("%d finals", finals)
+			}
+			if n := f.Router.Stats().Errors; n > 0 && strings.HasPrefix(c.name, "1/exit") {
+				t.Errorf("%d errors", n)
 			}
 		})
 	}

@@ -79,136 +79,11 @@ local function call(name, ...)
   return false
 end
 
--- run is call without arguments, and without an outcome: it is what each message needs.
-local function run(name)
-  local f = _G[name]
-  if type(f) ~= "function" then return end
-  local ok, err = pcall(f)
-  if not ok and err ~= EXIT then core.failed(name, tostring(err)) end
-end
-
--- The names of routes that a configuration may change.
-local reply_route = core.callback_of("core", "kemi.reply_route_callback") or "ksr_reply_route"
-local onsend_route = core.callback_of("core", "kemi.onsend_route_callback") or "ksr_onsend_route"
-
-local function onsend()
-  core.quiet()
-  run(onsend_route)
-end
-
--- What a function of the script is called for: now, the branch or the response; of, its request;
--- reply, whether it is a response.
-local current = {}
-
-local function here() return current.now and current.of == core.request() and current.now or nil end
-local function replying() return here() ~= nil and current.reply end
-
--- forget lets go of both: what they hold keeps its generation.
-local function forget() current.now, current.of = nil, nil end
-
-local relayed
-
-relayed = {
-  on_branch = function(branch)
-    local req, named = core.branch(branch)
-    current.now, current.of, current.reply = branch, req, false
-    if named then run(named) end
-    local watched = _G[onsend_route] ~= nil
-    local dropped = core.finish(watched)
-    if watched then
-      if not dropped then onsend() end
-      core.leave()
-    end
-    forget()
-    if dropped then core.refuse(branch) end
-  end,
-  on_response = function(res)
-    local final
-    if res.cause then
-      final = res.final
-    else
-      current.now, current.reply = res, true
-      current.of, final = core.reply(res)
-      run(reply_route)
-      local named = core.callback()
-      if named then run(named) end
-      local watched = _G[onsend_route] ~= nil
-      -- A reliable provisional one must be acknowledged, and a final one ends the transaction.
-      local dropped = core.finish(watched) and not final and not res:header("RSeq")
-      if dropped then res:drop() end
-      if watched then
-        if not dropped then onsend() end
-        core.leave()
-      end
-      forget()
-    end
-    local failed = final and core.branch_failed(res)
-    if failed then
-      run(failed)
-      core.leave()
-    end
-  end,
-  on_failure = function(res)
-    local name = core.failure(res)
-    if not name then return end
-    forget()
-    run(name)
-    core.leave()
-  end,
-}
-
--- target is where branch i goes.
-local function target(req, i)
-  local contact, uri, hop, routed = core.destination(i)
-  local known = contact and req.vars.kemi_contacts and req.vars.kemi_contacts[contact]
-  if known and not hop then return known end
-  return { uri = known or uri, next_hop = hop or routed and uri or nil, path = routed and req.routes or nil }
-end
-
-local function options(inv, any)
-  if not inv and not any then return relayed end
-  return { on_branch = relayed.on_branch, on_response = relayed.on_response, on_failure = relayed.on_failure, timeout = inv, reply_timeout = any }
-end
+-- here is the branch or the response that a callback is about, or nil.
+local here, replying = core.here, core.replying
 
 -- What the callback for dialogs reads of $dlg_var is kept with the call.
 local keep_values
-
-local function relay()
-  local req = core.request()
-  if keep_values then keep_values(req) end
-  local n, inv, any = core.plan()
-  if not n then return 0 end -- in a reply
-  if n < 0 then return n end
-  local ok
-  if req.method == "CANCEL" then
-    ok = req:forward(n > 0 and target(req, 1) or nil)
-  elseif n == 0 then
-    ok = req:relay(options(inv, any))
-  elseif n == 1 then
-    ok = req:relay(target(req, 1), options(inv, any))
-  else
-    local list = {}
-    for i = 1, n do list[i] = target(req, i) end
-    ok = req:relay(list, options(inv, any))
-  end
-  return ok and 1 or -1
-end
-
-define("tm.t_relay", 0, relay)
-
-define("forward", 0, function()
-  local req = core.request()
-  local n = core.plan() or -1
-  if n < 0 then return -1 end
-  local ok
-  if n == 0 then ok = req:forward() else ok = req:forward(target(req, 1)) end
-  return ok and 1 or -1
-end)
-define("forward_uri", 1, function(uri)
-  local req = core.request()
-  if not sip.uri(text(uri)) or (core.plan() or -1) < 0 then return -1 end
-  return req:forward { next_hop = text(uri), uri = core.uri() } and 1 or -1
-end)
 
 -- Registrations.
 
@@ -252,15 +127,11 @@ define("registrar.save", 2, function(_, flags)
 end)
 
 define("registrar.lookup", 1, function()
-  local req = core.request()
   local uri = home(core.uri())
   if not uri then return -1 end
   local list = registrar.lookup(uri)
   if not list or #list == 0 then return -1 end
-  local uris = {}
-  for i, b in ipairs(list) do uris[i] = tostring(b.uri) end
-  req.vars.kemi_contacts = list
-  core.found(uris, list[1].received or "")
+  core.found(list, list[1].received or "")
   return 1
 end)
 
@@ -347,6 +218,15 @@ end)
 
 --EVENTS
 
+if keep_values then
+  local relay = KSR.tm.t_relay
+  KSR.tm.t_relay = function(...)
+    local req = core.request()
+    if req then keep_values(req) end
+    return relay(...)
+  end
+end
+
 -- The routes.
 
 -- waited is the function that a suspended request goes on with, "" when it has waited for too long,
@@ -388,7 +268,6 @@ end
 
 local function handler(req)
   core.begin()
-  forget()
   local f = _G.ksr_request_route
   if type(f) ~= "function" then error("the script has no function ksr_request_route", 0) end
   local ok, err = pcall(f)

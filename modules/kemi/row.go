@@ -78,7 +78,7 @@ type call struct {
 func (sh *shim) bind(row *Row) luabind.Function {
 	k := &call{row: row, sh: sh}
 	n, events := len(row.Params), inEvents(row.Name)
-	return luabind.Function{Name: "KSR." + row.Name, Untold: true, Call: func(c *luabind.Call) int {
+	return luabind.Function{Name: "KSR." + row.Name, Untold: true, Quits: moduleOf(row.Name) == "x", Call: func(c *luabind.Call) int {
 		k.c = c
 		defer k.release()
 		if k.s, k.f = sh.running(c); k.s == nil {

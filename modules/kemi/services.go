@@ -5,15 +5,15 @@ package kemi
 func serviceRows() []Row {
 	const twice = "a request is answered once: what comes after a final answer, or a relay, is not sent"
 	return []Row{
-		{Name: "tm.t_relay", Result: "int", Does: "relays to $du or $ru, and to the branches", Differs: "names are resolved later: a host that there is not is answered by the server, with 1 here; after a final answer, -1 is returned; " + twice},
+		{Name: "tm.t_relay", Result: "int", Does: "relays to $du or $ru, and to the branches", Differs: "names are resolved later: a host that there is not is answered by the server, with 1 here; after a final answer, -1 is returned; " + twice, call: relay},
 		{Name: "tm.t_reply", Params: "is", Result: "int", Does: "answers; -1 after a final answer",
 			Differs: "every request is a transaction: it answers, with 1, without t_newtran too; after a relay, -1 is returned; " + twice},
 		{Name: "tm.t_send_reply", Params: "is", Result: "int", Does: "answers", Differs: twice},
 		{Name: "sl.sl_send_reply", Params: "is", Result: "int", Does: "answers", Differs: "with a transaction: an ACK is consumed, and codes below 100 and above 699 are refused with -1; " + twice},
 		{Name: "sl.send_reply", Params: "is", Result: "int", Does: "answers", Differs: twice},
 		{Name: "sl.sl_reply_error", Result: "int", Does: "answers 500 if nothing was answered", Differs: "the caller gets one answer, there also a second"},
-		{Name: "forward", Result: "int", Does: "forwards statelessly to $du or $ru"},
-		{Name: "forward_uri", Params: "s", Result: "int", Does: "forwards statelessly to a URI"},
+		{Name: "forward", Result: "int", Does: "forwards statelessly to $du or $ru", call: forward},
+		{Name: "forward_uri", Params: "s", Result: "int", Does: "forwards statelessly to a URI", call: forwardURI},
 		{Name: "registrar.save", Params: "si", Result: "int", Does: "answers a REGISTER with registrar.save: 1 new, 2 refreshed, 3 removed, 4 asked",
 			Differs: "a short Expires is answered 423; flags other than 0 raise an error"},
 		{Name: "registrar.lookup", Params: "s", Result: "int", Does: "looks $ru up: the best contact becomes $ru, the others branches",

@@ -3,11 +3,11 @@ package kemi
 // What is known of a request, and of the handler that runs.
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"weak"
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/message"
@@ -25,6 +25,8 @@ type shim struct {
 	rows   map[string]*Row
 	limit  pikeRule // of pike, as it is configured
 	nat    uint32   // the branch flag of a contact behind a NAT
+	// The functions for all responses, and for what is sent
+	replyRoute, onsendRoute string
 	// What was read of what the script wrote
 	vars        parsed[*pv.Var]
 	texts       parsed[pv.Text]
@@ -57,12 +59,13 @@ type session struct {
 	branches         []branch // beside ruri
 	// What loose_route found
 	loose    looseness
-	noRoutes bool // the script removed Route
-	tried    int  // branches that were sent
-	round    int  // those before the present round
-	skip     int  // 1: only the further branches are tried
-	changed  bool // a failure function set the Request-URI
-	sent     []weak.Pointer[engine.Branch]
+	noRoutes bool             // the script removed Route
+	tried    int              // branches that were sent
+	round    int              // those before the present round
+	skip     int              // 1: only the further branches are tried
+	changed  bool             // a failure function set the Request-URI
+	sent     []uintptr        // the identity of each
+	contacts []*engine.Target // that a lookup found
 
 	flags    uint32
 	bflags   uint32
@@ -286,6 +289,8 @@ func sameHost(a, b string) bool {
 func (sh *shim) functions(config *cfg.Config) []luabind.Function {
 	sh.rows, sh.vars, sh.texts, sh.expressions = map[string]*Row{}, parsed[*pv.Var]{}, parsed[pv.Text]{}, parsed[*regexp.Regexp]{}
 	sh.limit, sh.nat = sh.pike(), sh.natFlag()
+	sh.replyRoute = cmp.Or(sh.module.callbackOf("core", "kemi.reply_route_callback"), "ksr_reply_route")
+	sh.onsendRoute = cmp.Or(sh.module.callbackOf("core", "kemi.onsend_route_callback"), "ksr_onsend_route")
 	rows := Rows()
 	list := sh.hooks(config)
 	for i := range rows {
