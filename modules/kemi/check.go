@@ -210,7 +210,8 @@ func instead(name string) string {
 }
 
 // used are the settings of a configuration that have an effect here, by module.
-var used = []string{"app_lua.load", "htable.htable", "pike.sampling_time_unit", "pike.reqs_density_per_unit", "registrar.max_expires", "rr.append_fromtag", "usrloc.nat_bflag",
+var used = []string{"dialog.profiles_with_value", "dialog.profiles_no_value", "dialog.default_timeout",
+	"app_lua.load", "htable.htable", "pike.sampling_time_unit", "pike.reqs_density_per_unit", "registrar.max_expires", "rr.append_fromtag", "usrloc.nat_bflag",
 	"auth_db.db_url", "permissions.db_url", "dispatcher.list_file", "dispatcher.db_url", "dispatcher.flags", "dispatcher.ds_ping_interval", "rtpengine.rtpengine_sock", "sqlops.sqlcon",
 	"xhttp.event_callback", "dispatcher.event_callback", "htable.event_callback", "htable.event_callback_mode", "registrar.event_callback", "dialog.event_callback"}
 

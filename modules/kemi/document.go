@@ -167,7 +167,7 @@ there as in Kamailio; those that need a request return -1, false or nil, with an
 | event_callback of dispatcher | dispatcher:dst-down, dispatcher:dst-up | $ru is the gateway |
 | event_callback of htable | htable:mod-init | when the script goes into service, at a reload too; there, unless event_callback_mode is 1, it is not called in Lua: "lua loading state not initialized" |
 | event_callback of registrar | usrloc:contact-expired | $ulc(exp=>aor), addr, domain, expires, received, user_agent |
-| event_callback of dialog | dialog:start, dialog:end, dialog:failed | $ci, $fu, $tu, $rs and $dlg_var are those of the call; the event "unknown", which it reports there for a 180 and for the ACK, is left out |
+| event_callback of dialog | dialog:start, dialog:end, dialog:failed | $ci, $fu, $tu, $rs, $dlg_var, $dlg and $DLG_status are those of the call; the event "unknown", which it reports there for a 180 and for the ACK, is left out |
 | kemi.event_route_callback | core:worker-one-init | as htable:mod-init |
 | kemi.reply_route_callback, kemi.onsend_route_callback | | other names for ksr_reply_route and ksr_onsend_route |
 

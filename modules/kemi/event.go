@@ -16,17 +16,19 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/check"
 	"github.com/sipscript/sipscript/modules/kemi/cfg"
+	"github.com/sipscript/sipscript/modules/kemi/pv"
 )
 
 // event is what a callback is called for. It does not change while the callback runs.
 type event struct {
 	msg    *message.Message
 	source engine.Endpoint
-	uri    string            // $ru, "" for none
-	status int               // $rs, 0 for none
-	http   bool              // it is an HTTP request
-	target string            // then its path and query, $hu
-	values map[string]string // $ulc(exp=>name), and $dlg_var(name)
+	uri    string              // $ru, "" for none
+	status int                 // $rs, 0 for none
+	http   bool                // it is an HTTP request
+	target string              // then its path and query, $hu
+	values map[string]string   // $ulc(exp=>name), and $dlg_var(name)
+	dialog map[string]pv.Value // $dlg(name), and the like
 }
 
 // nobodys is what a message looks like where there is none.
@@ -42,6 +44,7 @@ type eventOptions struct {
 	To     string            `lua:"to"`
 	Status int               `lua:"status"`
 	Values map[string]string `lua:"values"`
+	Dialog luabind.Tree      `lua:"dialog"`
 	// Of an HTTP request
 	HTTP    bool              `lua:"http"`
 	Target  string            `lua:"target"`
@@ -60,6 +63,12 @@ const (
 // makeEvent is the event of options.
 func makeEvent(o eventOptions) *event {
 	e := &event{uri: o.URI, status: o.Status, http: o.HTTP, target: o.Target, values: o.Values, source: engine.Endpoint{Addr: netip.MustParseAddrPort("127.0.0.1:5060")}}
+	if values, ok := o.Dialog.Value.(map[string]any); ok {
+		e.dialog = map[string]pv.Value{}
+		for name, x := range values {
+			e.dialog[name] = valueOf(x)
+		}
+	}
 	text := nobodys
 	switch {
 	case o.HTTP:

@@ -162,6 +162,54 @@ end`, config("dialog", `modparam("dialog", "event_callback", "ksr_dlg")`))
 	f.heard(t, `"dialog:failed"; "INVITE"; 486; `+alice+`|"dialog:start"; "INVITE"; 200; `+alice+`|"dialog:end"; "BYE"; nil; `+alice)
 }
 
+// $dlg(…) is of the call that is tracked, wherever it is read; profiles count calls.
+func TestDialogVariables(t *testing.T) {
+	f := run(t, "", heard+`local function dlg(...)
+  local out = {}
+  for i, n in ipairs { ... } do out[i] = KSR.pv.getw("$dlg(" .. n .. ")") end
+  return table.concat(out, ",")
+end
+local function status() return KSR.pv.getw("$DLG_status"), KSR.pv.getw("$DLG_count") end
+local function size() return KSR.dialog.get_profile_size("caller", KSR.kx.get_fuser(), "$var(n)"), KSR.pv.get("$var(n)") end
+function ksr_dlg(name) note(name, dlg("state", "from_tag", "callid"), KSR.pv.get("$dlg(h_id)") == KSR.pv.get("$shv(id)")) end
+function ksr_request_route()
+  if KSR.is_OPTIONS() then return tell() end
+  if KSR.siputils.has_totag() > 0 then
+    KSR.rr.loose_route()
+    note(KSR.kx.get_method(), dlg("state", "lifetime", "to_tag", "to_contact"), KSR.pv.get("$dlg(start_ts)") > 0, status())
+    if KSR.is_INFO() then return KSR.dialog.dlg_bye("all") end
+    KSR.tm.t_relay()
+    return
+  end
+  KSR.rr.record_route()
+  note(dlg("state"), KSR.dialog.set_dlg_profile("caller", "x"), size())
+  KSR.dialog.dlg_manage()
+  note(dlg("state", "from_uri", "to_uri", "start_ts", "to_tag", "from_contact", "toroute", "dflags"), KSR.dialog.set_dlg_profile("caller", KSR.kx.get_fuser()), KSR.dialog.set_dlg_profile("nosuch", "x"))
+  KSR.pvx.shv_seti("id", KSR.pv.get("$dlg(h_id)"))
+  note(size(), status())
+  KSR.tm.t_on_reply("r") KSR.tm.t_on_branch("b")
+  KSR.setdsturi("sip:10.0.0.3:5060")
+  KSR.tm.t_relay()
+end
+function b() note("branch", dlg("state")) end
+function r() note(KSR.kx.get_status(), dlg("from_uri")) end`,
+		config("dialog", "modparam(\"dialog\", \"event_callback\", \"ksr_dlg\")\nmodparam(\"dialog\", \"profiles_with_value\", \"caller; callee\")"))
+	out := f.alice.Invite("sip:bob@example.com", phone.Spec{})
+	in := f.Came(f.bob, "INVITE")
+	tag, id := string(in.Msg.FromTag()), string(in.Msg.CallID())
+	f.Reply(in, 180)
+	f.Reply(in, 200)
+	ok := f.Answered(out, 200)
+	f.Run(time.Second)
+	f.Answered(out.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+	const alice = "sip:alice@example.com"
+	to := string(ok.ToTag())
+	f.heard(t, strings.Join([]string{`"<null>"; -1; 1; 0`, `"1,` + alice + `,sip:bob@example.com,0,<null>,sip:alice@10.0.0.5:5060,0,0"; 1; -1`, `1; "<null>"; 1`,
+		`"branch"; "1"`, `180; "` + alice + `"`, `200; "` + alice + `"`, `"dialog:start"; "4,` + tag + `,` + id + `"; true`,
+		`"ACK"; "4,43200,` + to + `,sip:bob@10.0.0.3:5060"; true; 4; 1`, `"BYE"; "4,43200,` + to + `,sip:bob@10.0.0.3:5060"; true; 4; 1`,
+		`"dialog:end"; "5,` + tag + `,` + id + `"; true`}, "|"))
+}
+
 // The names of the routes for replies and for sending are the configuration's.
 func TestRouteNames(t *testing.T) {
 	f := run(t, "", heard+`function my_reply(...) note("reply", select("#", ...)) end

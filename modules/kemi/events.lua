@@ -64,7 +64,7 @@ if on_dialog then
     return function(c)
       local values = {}
       for key, value in pairs(c.vars) do values[key] = tostring(value) end
-      event(on_dialog, name(c), { method = method(c), call_id = c.call_id, from = party(c.from_uri, c.a), to = party(c.to_uri, c.b), status = c.state == "ended" and c.answered and 0 or c.code, values = values })
+      event(on_dialog, name(c), { method = method(c), call_id = c.call_id, from = party(c.from_uri, c.a), to = party(c.to_uri, c.b), status = c.state == "ended" and c.answered and 0 or c.code, values = values, dialog = call_values(c) })
     end
   end
   sip.on("dialog.answered", ended(function() return "dialog:start" end, function() return "INVITE" end))

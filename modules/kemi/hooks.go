@@ -63,6 +63,7 @@ func (sh *shim) hooks(config *cfg.Config) []luabind.Function {
 		}),
 		do("event", sh.beginEvent),
 		do("http_answer", httpAnswer),
+		do("dialogs", func(k *call) int { sh.dialogs = k.c.Func(1); return 0 }),
 		do("dialog_values", func(k *call) int {
 			if len(k.s.dialog) == 0 {
 				return k.c.PushNil()

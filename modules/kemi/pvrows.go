@@ -358,6 +358,36 @@ func (k *call) dialogValue(name string) pv.Value {
 	return pv.Value{}
 }
 
+// ofDialog is $dlg(name), and the like: services.lua asks the module that tracks calls.
+func (k *call) ofDialog(name string) pv.Value {
+	if k.f.event != nil {
+		return k.f.event.dialog[name]
+	}
+	if k.sh.dialogs == nil {
+		return pv.Value{}
+	}
+	out, err := k.sh.dialogs.Call(name)
+	if err != nil {
+		k.log(err.Error())
+		return pv.Value{}
+	}
+	if len(out) == 0 {
+		return pv.Value{}
+	}
+	return valueOf(out[0])
+}
+
+// valueOf is a value of Lua.
+func valueOf(x any) pv.Value {
+	switch x := x.(type) {
+	case string:
+		return pv.Str(x)
+	case float64:
+		return pv.Num(int64(x))
+	}
+	return pv.Value{}
+}
+
 // setDialogValue keeps a value for the dialog: it travels in the Record-Route of the request that
 // begins it.
 func (k *call) setDialogValue(name string, value pv.Value) bool {

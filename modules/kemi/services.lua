@@ -105,11 +105,13 @@ end)
 
 -- Calls.
 
+local lifetime = tonumber(core.param("dialog", "default_timeout") or "") or 43200
+
 define("dialog.dlg_manage", 0, function()
   local req = core.request()
   if req.in_dialog then return dialog.of(req) and 1 or -1 end
   if req.method ~= "INVITE" then return -1 end
-  return (dialog.of(req) or dialog.track(req)) and 1 or -1
+  return (dialog.of(req) or dialog.track(req, { max_duration = lifetime })) and 1 or -1
 end)
 define("dialog.is_known_dlg", 0, function() return dialog.of(core.request()) and 1 or -1 end)
 define("dialog.var_get", 1, function(name) return KSR.pv.get("$dlg_var(" .. text(name) .. ")") end)
@@ -118,6 +120,91 @@ define("dialog.var_getw", 1, function(name) return KSR.pv.getw("$dlg_var(" .. te
 define("dialog.var_sets", 2, function(name, value) return KSR.pv.sets("$dlg_var(" .. text(name) .. ")", text(value)) and 1 or -1 end)
 define("dialog.var_is_null", 1, function(name) return KSR.pv.is_null("$dlg_var(" .. text(name) .. ")") and 1 or -1 end)
 define("dialog.var_rm", 1, function(name) return KSR.pv.unset("$dlg_var(" .. text(name) .. ")") and 1 or -1 end)
+
+-- of_call is what $dlg has: the state as there, 1 early, 2 ringing, 4 answered, 5 over.
+local of_call = {
+  h_entry = function(c) return tonumber(c.id:sub(1, 3), 16) end,
+  h_id = function(c) return tonumber(c.id:sub(4, 10), 16) end,
+  state = function(c)
+    if c.state == "ended" then return 5 end
+    if c.state == "confirmed" then return 4 end
+    return c.b and 2 or 1
+  end,
+  lifetime = function() return lifetime end,
+  start_ts = function(c) return math.floor(c.answered or 0) end,
+  callid = function(c) return c.call_id end,
+  from_uri = function(c) return tostring(c.from_uri) end,
+  to_uri = function(c) return tostring(c.to_uri) end,
+  from_tag = function(c) return c.a.tag end,
+  to_tag = function(c) return c.answered and c.b and c.b.tag or nil end,
+  from_contact = function(c) return c.a.contact and tostring(c.a.contact) or nil end,
+  to_contact = function(c) return c.answered and c.b and c.b.contact and tostring(c.b.contact) or nil end,
+  toroute = function() return 0 end,
+  dflags = function() return 0 end,
+  sflags = function() return 0 end,
+}
+
+-- The variables that only requests within a dialog have.
+local within_call = {
+  DLG_status = of_call.state,
+  DLG_lifetime = function(c) return c.answered and math.floor(sip.now() - c.answered) or 0 end,
+}
+
+local function call_values(c)
+  local values = {}
+  for name, f in pairs(of_call) do values[name] = f(c) end
+  for name, f in pairs(within_call) do values[name] = f(c) end
+  values.DLG_count = dialog.count()
+  return values
+end
+
+core.dialogs(function(name)
+  if name == "DLG_count" then return dialog.count() end
+  local req = core.request()
+  local c = req and dialog.of(req)
+  local f = c and (of_call[name] or req.in_dialog and within_call[name])
+  return f and f(c) or nil
+end)
+
+-- Profiles are limits without an end, of those that the configuration names.
+local function declared(setting, name)
+  for known in (core.param("dialog", setting) or ""):gmatch("[^%s;]+") do
+    if known == name then return true end
+  end
+  return false
+end
+
+local function profile(setting, name, value)
+  if not declared(setting, name) then
+    core.error("KSR.dialog: there is no profile " .. name .. " in " .. setting .. " of the configuration")
+    return nil
+  end
+  return "profile:" .. name .. ":" .. value
+end
+
+local function set_profile(setting, name, value)
+  local key = profile(setting, name, value)
+  local c = key and dialog.of(core.request())
+  return c and c:limit({ [key] = 1000000000 }) and 1 or -1
+end
+
+local function profile_size(setting, name, value, into)
+  local key = profile(setting, name, value)
+  if not key then return -1 end
+  return KSR.pv.seti(into, dialog.count(key)) and 1 or -1
+end
+
+define("dialog.set_dlg_profile", 2, function(name, value) return set_profile("profiles_with_value", text(name), text(value)) end)
+define("dialog.set_dlg_profile_static", 1, function(name) return set_profile("profiles_no_value", text(name), "") end)
+define("dialog.get_profile_size", 3, function(name, value, into) return profile_size("profiles_with_value", text(name), text(value), text(into)) end)
+define("dialog.get_profile_size_static", 2, function(name, into) return profile_size("profiles_no_value", text(name), "", text(into)) end)
+
+define("dialog.dlg_bye", 1, function(side)
+  local c = dialog.of(core.request())
+  if not c then return -1 end
+  if text(side) ~= "all" then core.error("KSR.dialog.dlg_bye: a call ends on both sides") end
+  return c:hang_up() and 1 or -1
+end)
 
 -- Media.
 

@@ -18,13 +18,14 @@ import (
 
 // shim is what KSR is made of in one VM.
 type shim struct {
-	module *module
-	script string
-	groups []string // of the table address, that the script asks for
-	sets   []string // of gateways, likewise
-	rows   map[string]*Row
-	limit  pikeRule // of pike, as it is configured
-	nat    uint32   // the branch flag of a contact behind a NAT
+	module  *module
+	script  string
+	groups  []string // of the table address, that the script asks for
+	sets    []string // of gateways, likewise
+	rows    map[string]*Row
+	limit   pikeRule      // of pike, as it is configured
+	nat     uint32        // the branch flag of a contact behind a NAT
+	dialogs *luabind.Func // of services.lua: what a call that is tracked has under a name
 	// The functions for all responses, and for what is sent
 	replyRoute, onsendRoute string
 	// What was read of what the script wrote

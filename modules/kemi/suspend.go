@@ -120,7 +120,7 @@ const (
 )
 
 func asyncRows() []Row {
-	const inFailure = "in a failure function it returns -1: functions wait by themselves; a name that is no function is answered 500"
+	const inFailure = "in a failure function it returns -1: functions wait by themselves; a name that is no function is answered 500; an empty name is refused with -1, there 0: the request would wait for nothing"
 	return []Row{
 		{Name: "async.route", Params: "si", Result: "int", Does: "has the request wait, when ksr_request_route ends, for seconds, and go on with a function: 0, or -1 for none, 100 or more", Differs: inFailure,
 			call: func(k *call) int { return k.later(time.Duration(k.int(2))*time.Second, maxLater) }},

@@ -54,6 +54,8 @@ func (k *call) raw(v *pv.Var) pv.Value {
 		return k.sh.module.shared.get(k.sh.module.config, v.Arg, v.Key.Expand(k.value), k.c.Now())
 	case "dlg_var":
 		return k.dialogValue(v.Arg)
+	case "dlg":
+		return k.ofDialog(v.Arg)
 	case "ulc":
 		return k.ofBinding(v)
 	case "env":
@@ -124,6 +126,8 @@ func (k *call) plain(name string) pv.Value {
 	case "tu", "tU", "td", "tt", "tn":
 		a, err := k.message().To()
 		return k.ofParty(a, err, name[1])
+	case "DLG_status", "DLG_count", "DLG_lifetime":
+		return k.ofDialog(name)
 	case "T_branch_idx":
 		return pv.Num(int64(k.branchIndex()))
 	case "T_reply_code":

@@ -6,6 +6,7 @@ package pv
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -214,6 +215,10 @@ func (v *Var) inside(s shape, depth int) (err error) {
 		v.Key, err = (&parser{text: key}).pieces(depth + 1)
 	case listed:
 		v.Arg = strings.TrimPrefix(v.Arg, "s:")
+	case ofCall:
+		if !slices.Contains(dialogNames, v.Arg) {
+			return fmt.Errorf("there is no $dlg(%.40s) here", v.Arg)
+		}
 	}
 	return err
 }
