@@ -23,6 +23,9 @@ type packet struct {
 	kept  bool           // it refers to its own bytes, and ends with its work
 	// settle: it is on the lane of the dialog whose place it may take, and not on its own
 	settle bool
+	// Of a dialog that has moved: its transaction was looked for where that was before, or is
+	looked, looks bool
+	stops         []wasHome // where it has not been looked for; never written
 }
 
 // inbox is the engine as the transport sees it.
@@ -36,6 +39,7 @@ func (i *inbox) Receive(in *transport.Inbound) {
 	p.from = arrival(in)
 	p.from.Msg = &p.msg
 	p.bad, p.age, p.doubt, p.settle = nil, in.Age, in.Doubtful, false
+	p.looked, p.looks, p.stops = false, false, nil
 	err := p.msg.Parse(in.Bytes, &e.config.Limits)
 	if err == nil {
 		err = p.msg.Validate()
@@ -106,7 +110,19 @@ func (e *Engine) laneOf(callID []byte) *lane.Lane { return e.lanes[e.laneIndex(c
 
 // laneFor is the lane of a message that came.
 func (e *Engine) laneFor(m *message.Message) *lane.Lane {
-	return e.lanes[e.dialogIndex(m.CallID(), m.FromTag(), m.ToTag())]
+	if len(e.lanes) == 1 {
+		return e.lanes[0]
+	}
+	local, remote := tagsOf(m)
+	return e.lanes[e.ownIndex(m.CallID(), local, remote)]
+}
+
+// ownIndex is laneIndex for a dialog of a user agent on this server, by both its tags.
+func (e *Engine) ownIndex(callID, local, remote []byte) int {
+	if i, ok := e.homes.findOwn(callID, local, remote); ok {
+		return i
+	}
+	return e.hashed(callID)
 }
 
 // dialogIndex is laneIndex for a dialog with these tags: somebody else may have one with its
@@ -151,9 +167,11 @@ func (p *packet) work(l *lane.Lane) {
 			return
 		}
 	}
-	if own := p.left(l); own != nil {
-		p.goesTo(own)
-		return
+	if p.e.homes.n.Load() > 0 {
+		if to := p.next(l); to != l {
+			p.goesTo(to)
+			return
+		}
 	}
 	u := l.Local.(*unit)
 	u.load.note(l.Now(), p.age+l.Waited())
@@ -192,16 +210,38 @@ func (p *packet) goesTo(own *lane.Lane) {
 	}
 }
 
-// left is the lane that the dialog of a packet has gone to while that waited for l; nil: it is
-// where it belongs.
-func (p *packet) left(l *lane.Lane) *lane.Lane {
-	if p.e.homes.n.Load() == 0 {
-		return nil
+// next is the lane that a packet goes to from l: l itself, unless its dialog has gone to another
+// while it waited, or not long ago. Then the transaction that it is of may be where the dialog was:
+// a request that has come again, for example.
+func (p *packet) next(l *lane.Lane) *lane.Lane {
+	h, u := &p.e.homes, l.Local.(*unit)
+	if !p.looks {
+		own := p.e.laneFor(&p.msg)
+		if own != l || p.looked || p.bad != nil || p.accepts() {
+			return own
+		}
+		p.looked = true
+		if p.stops = h.before(&p.msg, l); p.stops == nil || u.layer.Has(&p.msg) {
+			return l
+		}
+		p.looks = true
+	} else if u.layer.Has(&p.msg) {
+		return l
 	}
-	if own := p.e.laneFor(&p.msg); own != l {
-		return own
+	if len(p.stops) > 0 {
+		to := p.stops[0].index
+		p.stops = p.stops[1:]
+		return p.e.lanes[to]
 	}
-	return nil
+	p.looks = false
+	return p.next(l)
+}
+
+// accepts reports whether it is a 2xx to an INVITE of ours: the dialog acknowledges it, where that
+// is.
+func (p *packet) accepts() bool {
+	cs, err := p.msg.CSeq()
+	return err == nil && p.msg.Status()/100 == 2 && cs.Method == message.MethodInvite
 }
 
 // Keep makes a packet that doesn't refer to the reader's buffer. Under load every second message is
@@ -209,6 +249,7 @@ func (p *packet) left(l *lane.Lane) *lane.Lane {
 func (p *packet) Keep() lane.Work {
 	q := p.e.packets.Get().(*packet)
 	q.e, q.from, q.bad, q.age, q.doubt, q.settle, q.kept = p.e, p.from, p.bad, p.age, p.doubt, p.settle, true
+	q.looked, q.looks, q.stops = p.looked, p.looks, p.stops
 	p.msg.CopyTo(&q.msg)
 	q.msg.Detach()
 	q.from.Msg = &q.msg

@@ -4,6 +4,7 @@ package engine
 // (RFC 3891) belongs to the lane that has the dialog, and so does all that follows it.
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,8 +38,23 @@ type homes struct {
 type otherHome struct {
 	index int
 	tag   string    // of who has sent the INVITE: others may know the Call-ID, and have their calls
+	own   bool      // it is this server's tag: of a dialog that has moved (MoveHomes)
 	keeps int       // who keeps it
 	until lane.Time // if nobody does
+	was   []wasHome // the lanes that it has left not long ago: see looks
+}
+
+// wasHome is a lane that a dialog has left, where its transactions are until they end.
+type wasHome struct {
+	index int
+	until lane.Time
+}
+
+// has reports whether it is that of the dialog with these tags: this server's, and the other
+// side's. The two sides of a call of this server with itself have the same tags, the other way
+// round.
+func (x *otherHome) has(local, remote []byte) bool {
+	return x.tag == string(local) || !x.own && x.tag == string(remote)
 }
 
 // find is the lane of a Call-ID, if it has another than its own.
@@ -55,7 +71,7 @@ func (h *homes) find(callID []byte) (index int, ok bool) {
 	return x.index, true
 }
 
-// findFor is find for a dialog with these tags: of who has sent the INVITE, or for it.
+// findFor is find for a dialog with these tags: of either side.
 func (h *homes) findFor(callID, from, to []byte) (index int, ok bool) {
 	if h.n.Load() == 0 {
 		return 0, false
@@ -64,6 +80,20 @@ func (h *homes) findFor(callID, from, to []byte) (index int, ok bool) {
 	defer h.mu.RUnlock()
 	x := h.of[string(callID)]
 	if x == nil || x.tag != string(from) && x.tag != string(to) {
+		return 0, false
+	}
+	return x.index, true
+}
+
+// findOwn is find for a dialog of a user agent on this server.
+func (h *homes) findOwn(callID, local, remote []byte) (index int, ok bool) {
+	if h.n.Load() == 0 {
+		return 0, false
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	x := h.of[string(callID)]
+	if x == nil || !x.has(local, remote) {
 		return 0, false
 	}
 	return x.index, true
@@ -88,7 +118,7 @@ func (h *homes) settle(m *message.Message, l *lane.Lane) bool {
 	}
 	h.n.Store(int32(len(h.of)))
 	x := h.of[callID]
-	if x == nil || x.index != l.ID() {
+	if x == nil || x.index != l.ID() || x.own {
 		return false
 	}
 	if x.tag != tag && x.keeps <= 0 { // who was challenged may come back with another
@@ -117,51 +147,107 @@ func (h *homes) forget(callID string, now lane.Time) {
 // over reports whether nobody keeps it any more: less than 0 of a call that was there before.
 func (x *otherHome) over(now lane.Time) bool { return x.keeps <= 0 && now >= x.until }
 
-// MoveHome gives a dialog to another lane, where its messages come from now on: the one with this
-// Call-ID and tag. arrive is queued there before any of them. It reports false, and does nothing,
-// if there is no room, another dialog with the Call-ID has moved, or the server ends. from is the
-// lane that the dialog leaves, whose token is held.
-func (e *Engine) MoveHome(callID, tag string, from, to *lane.Lane, arrive func()) bool {
-	h := &e.homes
+// Dialog names a dialog of a user agent on this server.
+type Dialog struct {
+	CallID, Local, Remote string // the tags: this server's, and the other side's
+}
+
+const (
+	mostWas = 8 // of the lanes that a dialog has left
+	// How long the transactions last that it had there: Timers D, H, J and L
+	wasTime = 32 * time.Second
+)
+
+// MoveHomes gives dialogs to another lane, where their messages come from now on. arrive is queued
+// there before any of them. It reports false, and does nothing, if there is no room, another dialog
+// with one of the Call-IDs has moved, or the server ends. from is the lane that the dialogs leave,
+// whose token is held.
+func (e *Engine) MoveHomes(list []Dialog, from, to *lane.Lane, arrive func()) bool {
+	h, now := &e.homes, from.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.forget(callID, from.Now())
-	x := h.of[callID]
-	if x == nil && len(h.of) >= mostHomes || x != nil && x.tag != tag {
-		return false
-	}
-	if !to.Return(lane.Func(func(*lane.Lane) { arrive() })) {
-		return false
-	}
-	if x == nil {
-		if h.of == nil {
-			h.of = map[string]*otherHome{}
+	fresh := 0
+	for i, d := range list {
+		h.forget(d.CallID, now)
+		x := h.of[d.CallID]
+		if x != nil && !x.has([]byte(d.Local), []byte(d.Remote)) || slices.ContainsFunc(list[:i], func(o Dialog) bool { return o.CallID == d.CallID }) {
+			return false
 		}
-		x = &otherHome{tag: tag, keeps: 1}
-		h.of[callID] = x
-		h.n.Store(int32(len(h.of)))
+		if x == nil {
+			fresh++
+		}
 	}
-	x.index = to.ID()
+	if len(h.of)+fresh > mostHomes || !to.Return(lane.Func(func(*lane.Lane) { arrive() })) {
+		return false
+	}
+	if h.of == nil {
+		h.of = map[string]*otherHome{}
+	}
+	for _, d := range list {
+		x := h.of[d.CallID]
+		if x == nil {
+			x = &otherHome{tag: d.Local, own: true, keeps: 1}
+			h.of[d.CallID] = x
+		}
+		x.leaves(from.ID(), now)
+		x.index = to.ID()
+	}
+	h.n.Store(int32(len(h.of)))
 	return true
 }
 
-// KeepHome has a Call-ID stay on the lane that it was brought to (see [Settler]), until LeaveHome.
-// It reports false for one that is where it belongs, which nothing has to be done for.
-func (e *Engine) KeepHome(callID string) bool { return e.homes.keep(callID, 1, 0) }
-
-// LeaveHome ends that. Late messages still come to the lane for a while.
-func (e *Engine) LeaveHome(l *lane.Lane, callID string) {
-	e.homes.keep(callID, -1, l.Now().Add(homeTime))
+// leaves notes a lane that the dialog leaves.
+func (x *otherHome) leaves(index int, now lane.Time) {
+	was := slices.DeleteFunc(slices.Clone(x.was), func(w wasHome) bool { return w.index == index || now >= w.until })
+	if len(was) == mostWas {
+		was = was[1:]
+	}
+	x.was = append(was, wasHome{index, now.Add(wasTime)}) // another slice: see before
 }
 
-func (h *homes) keep(callID string, by int, until lane.Time) bool {
+// before are the lanes, but for l, that the dialog of a message has left not long ago.
+func (h *homes) before(m *message.Message, l *lane.Lane) (list []wasHome) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	x := h.of[string(m.CallID())]
+	local, remote := tagsOf(m)
+	if x == nil || len(x.was) == 0 || !x.has(local, remote) {
+		return nil
+	}
+	now := l.Now()
+	for i, w := range x.was {
+		if now < w.until && w.index != l.ID() {
+			return x.was[i:]
+		}
+	}
+	return nil
+}
+
+// tagsOf are the tags of a message that has come: this server's, and the sender's.
+func tagsOf(m *message.Message) (local, remote []byte) {
+	if m.IsRequest() {
+		return m.ToTag(), m.FromTag()
+	}
+	return m.FromTag(), m.ToTag()
+}
+
+// KeepHome has a dialog stay on the lane that it was brought to (see [Settler]), until LeaveHome.
+// It reports false for one that is where it belongs, which nothing has to be done for.
+func (e *Engine) KeepHome(d Dialog) bool { return e.homes.keep(d, 1, 0) }
+
+// LeaveHome ends that. Late messages still come to the lane for a while.
+func (e *Engine) LeaveHome(l *lane.Lane, d Dialog) {
+	e.homes.keep(d, -1, l.Now().Add(homeTime))
+}
+
+func (h *homes) keep(d Dialog, by int, until lane.Time) bool {
 	if h.n.Load() == 0 {
 		return false
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	x := h.of[callID]
-	if x == nil {
+	x := h.of[d.CallID]
+	if x == nil || !x.has([]byte(d.Local), []byte(d.Remote)) {
 		return false
 	}
 	if x.keeps += by; until != 0 {

@@ -130,7 +130,7 @@ func (e *Engine) unitOf(text []byte, callID string) *unit {
 	if e.homes.n.Load() == 0 || m.Parse(text, &e.config.Limits) != nil {
 		return e.units[e.laneIndex([]byte(callID))]
 	}
-	return e.units[e.laneFor(&m).ID()]
+	return e.units[e.ownIndex([]byte(callID), m.FromTag(), m.ToTag())]
 }
 
 // compose writes the request.

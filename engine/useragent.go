@@ -193,6 +193,12 @@ func credentialsIn(m *message.Message) (list []HeaderEdit) {
 	return list
 }
 
+// ReachOf is Reach for a response to an INVITE that is over, without the connection it came by. The
+// token of the lane is held.
+func (e *Engine) ReachOf(l *lane.Lane, res *message.Message) Reach {
+	return l.Local.(*unit).core.UAReach(res, nil, nil)
+}
+
 // Reach is where the sender of a response to it is reached by later requests (§12.1.2).
 func (i *Invitation) Reach(res *message.Message) Reach {
 	return i.o.unit.core.UAReach(res, &i.o.msg, i.o.client.To())

@@ -79,3 +79,8 @@ func (e *Engine) LaneOf(callID string) *lane.Lane { return e.laneOf([]byte(callI
 func (e *Engine) LaneOfDialog(callID, from, to string) *lane.Lane {
 	return e.lanes[e.dialogIndex([]byte(callID), []byte(from), []byte(to))]
 }
+
+// LaneOfOwn is the lane of a dialog of a user agent on this server.
+func (e *Engine) LaneOfOwn(d Dialog) *lane.Lane {
+	return e.lanes[e.ownIndex([]byte(d.CallID), []byte(d.Local), []byte(d.Remote))]
+}

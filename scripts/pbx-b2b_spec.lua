@@ -147,9 +147,8 @@ t.it("follows a transfer to a user, and to nobody else's", function()
   third:expect("BYE"):reply(200)
 end)
 
--- On one lane: the party of a call on another lane is called by an INVITE with Replaces.
-t.it("joins those whom one has called", function()
-  local alice, _, carol, call, leg = talking(nil, 1)
+local function joins(lanes)
+  local alice, _, carol, call, leg = talking(nil, lanes)
   local second = alice:invite("sip:carol@example.com", { sdp = true })
   local third = carol:expect "INVITE"
   third:answer()
@@ -163,7 +162,12 @@ t.it("joins those whom one has called", function()
   third:expect("INVITE"):answer()
   leg:bye()
   third:expect("BYE"):reply(200)
-end)
+end
+
+-- With eight lanes one's two calls are mostly on two.
+for _, lanes in ipairs { 1, 8 } do
+  t.it(("joins those whom one has called, lanes: %d"):format(lanes), function() joins(lanes) end)
+end
 
 local function picks_up(lanes)
   local _, _, carol, call, leg = talking(nil, lanes)

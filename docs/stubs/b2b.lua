@@ -78,7 +78,7 @@ function b2b_leg:dial(targets, options) end
 ---Returns leg or nil: the one that ended; nil if neither did. Then string or nil: as leg.why;
 ---"timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked;
 ---"media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on
----different lanes, and neither can leave its own. Only in handlers. Waits.
+---different lanes, and the other cannot come. Only in handlers. Waits.
 ---```lua
 ---local a = b2b.incoming(req)
 ---if not a then return end
@@ -90,7 +90,7 @@ function b2b_leg:dial(targets, options) end
 ---@param other any a leg
 ---@param options? b2b.leg.bridge.options optional
 ---@return b2b.leg|nil leg the one that ended; nil if neither did
----@return string|nil why as leg.why; "timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked; "media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on different lanes, and neither can leave its own
+---@return string|nil why as leg.why; "timeout": its time is over; "moved": a party went to somebody else; "parted": one is parked; "media": the parties agree on none; "busy": a leg is in another bridge; "elsewhere": they are on different lanes, and the other cannot come
 function b2b_leg:bridge(other, options) end
 
 ---A bridge that nobody waits for: it returns at once, the handler no longer owns the legs, and when

@@ -24,6 +24,11 @@ type Options struct {
 	Refer func(*Referral)
 	// Taken, if not nil, is told that a leg belongs to the agent from now on: of a transfer.
 	Taken func(*Leg)
+	// MayLeave, if not nil, says why a leg cannot go to another lane; nil: it can.
+	MayLeave func(*Leg) error
+	// Leaves, if not nil, is told that a leg goes to another lane. What it returns is called with
+	// the token of that lane when it is there; or with that of its own, if it stays after all.
+	Leaves func(l *Leg, to *lane.Lane) (arrives func(at *lane.Lane))
 	// Replaces, if not nil, reports whether parties are told that an INVITE may take the place of a
 	// dialog (Supported: replaces).
 	Replaces func() bool
@@ -241,7 +246,7 @@ func (a *Agent) tell(e Event) {
 func (l *Leg) add() {
 	l.agent.tables[l.lane.ID()][l.tag] = l
 	l.agent.legs.Add(1)
-	l.agent.eng.KeepHome(l.callID)
+	l.agent.eng.KeepHome(l.home())
 }
 
 // remove takes it out when nothing is left to do for it.
@@ -252,7 +257,7 @@ func (l *Leg) remove() {
 	}
 	delete(t, l.tag)
 	l.agent.legs.Add(-1)
-	l.agent.eng.LeaveHome(l.lane, l.callID)
+	l.agent.eng.LeaveHome(l.lane, l.home())
 	if l.s.opened {
 		l.agent.gone[l.lane.ID()].add(l.dialog())
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type bench struct {
 	agent *dialog.Agent
 	route func(*engine.Request) error
 	wire  *wire
+	mu    sync.Mutex // guards what follows: lanes work at the same time
 	log   []string
 	ends  map[*dialog.Leg][]string // why each leg ended
 	known map[*dialog.Leg]bool     // legs that something was told of
@@ -62,6 +64,8 @@ func newBenchOn(t *testing.T, seed uint64, o dialog.Options, lanes int) *bench {
 	t.Helper()
 	b := &bench{t: t, w: sim.New(seed), wire: newWire(), ends: map[*dialog.Leg][]string{}, known: map[*dialog.Leg]bool{}}
 	o.Told = func(e dialog.Event) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		if b.known[e.Leg] = true; len(b.ends[e.Leg]) > 0 {
 			t.Errorf("%s of leg %s after its end", e.Kind, e.Leg.ID())
 		}
@@ -86,6 +90,8 @@ func newBenchOn(t *testing.T, seed uint64, o dialog.Options, lanes int) *bench {
 	b.w.Drive(b.eng.Lanes()...)
 	b.w.Drive(b.eng.Background())
 	b.w.Trace(func(p sim.Packet) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		line, _, _ := strings.Cut(string(p.Bytes), "\r\n")
 		lost := ""
 		if p.Lost {
@@ -198,9 +204,16 @@ func (b *bench) accepts(r *engine.Request) (*dialog.Leg, error) {
 	}
 	l, err := b.agent.Accept(r, o)
 	if err == nil {
-		b.legs = append(b.legs, l)
+		b.knows(l)
 	}
 	return l, err
+}
+
+// knows notes a leg.
+func (b *bench) knows(l *dialog.Leg) {
+	b.mu.Lock()
+	b.legs = append(b.legs, l)
+	b.mu.Unlock()
 }
 
 // joins is a route that calls somebody and bridges: what a script does.

@@ -43,14 +43,18 @@ func (a *Agent) stray(m *message.Message, _ netip.AddrPort) bool {
 	if err != nil || cs.Method != message.MethodInvite || m.Status()/100 != 2 {
 		return false
 	}
-	id := a.eng.LaneOfDialog(string(m.CallID()), string(m.FromTag()), string(m.ToTag())).ID()
+	id := a.eng.LaneOfOwn(engine.Dialog{CallID: string(m.CallID()), Local: string(m.FromTag()), Remote: string(m.ToTag())}).ID()
 	if x := a.late[id][string(m.FromTag())]; x != nil && x.leg.callID == string(m.CallID()) && x.i.CSeq() == cs.Number {
 		x.leg.another(x.i, m)
 		return true
 	}
 	l := a.tables[id][string(m.FromTag())]
-	if l == nil || l.callID != string(m.CallID()) || !l.s.opened || l.remoteTag != string(m.ToTag()) || cs.Number > l.seq || l.out != nil && l.out.CSeq() == cs.Number {
+	if l == nil || l.callID != string(m.CallID()) || !l.s.opened || cs.Number > l.seq || l.out != nil && l.out.CSeq() == cs.Number {
 		return false
+	}
+	if l.remoteTag != string(m.ToTag()) { // the leg has left the lane of its INVITE
+		l.another(nil, m)
+		return true
 	}
 	l.acceptedLate(m, cs.Number, nil)
 	return true

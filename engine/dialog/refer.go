@@ -4,10 +4,12 @@ package dialog
 // this server does it.
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/engine/proxy"
 )
@@ -86,16 +88,16 @@ func (l *Leg) referral(in *engine.Incoming, m *message.Message) (*Referral, bool
 	r.sub = !strings.EqualFold(strings.TrimSpace(string(m.HeaderName("Refer-Sub"))), "false")
 	if d, ok := replacesIn(headers); ok {
 		r.named = d
-		r.talk = l.agent.named(l, d)
+		r.talk = l.agent.named(l.lane, l, d)
 		r.Talk = r.talk != nil
 		r.Elsewhere = !r.Talk
 	}
 	return r, true
 }
 
-// named is the leg on the lane of another whose dialog is meant.
-func (a *Agent) named(on *Leg, d dialogID) *Leg {
-	l := a.tables[on.lane.ID()][d.to]
+// named is the leg on a lane, but for another, whose dialog is meant.
+func (a *Agent) named(home *lane.Lane, on *Leg, d dialogID) *Leg {
+	l := a.tables[home.ID()][d.to]
 	if l == nil || l == on || l.callID != d.callID || l.remoteTag != d.from || l.s.phase != up {
 		return nil
 	}
@@ -154,9 +156,16 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 		r.toTalk(b)
 		return nil
 	}
-	if r.Talk && len(targets) == 0 { // of another lane: its party is called, and takes that over
-		targets, o.Replaces = []*engine.Target{r.far.to}, r.far.far.String()
+	if r.Talk && len(targets) == 0 {
+		r.bringTalk(o, b)
+		return nil
 	}
+	return r.dial(peer, targets, o, b)
+}
+
+// dial has the peer of who has sent the REFER go to the first of the targets that answers.
+func (r *Referral) dial(peer *Leg, targets []*engine.Target, o DialOptions, b BridgeOptions) error {
+	l := r.Leg
 	x := &moving{agent: l.agent, leg: peer, o: b, keep: true, done: func(far *Leg, res *engine.Response) {
 		if far != nil {
 			r.finish(200, "OK", true)
@@ -165,6 +174,42 @@ func (r *Referral) Accept(targets []*engine.Target, o DialOptions, b BridgeOptio
 		r.finish(res.Code(), res.Reason(), l.Peer() == nil) // whom it talked to may have left
 	}}
 	return x.dial(targets, o)
+}
+
+// bringTalk is toTalk for a talk that is on another lane: its legs come to this one. If they may
+// not, the party of that talk is called, and takes it over by Replaces.
+func (r *Referral) bringTalk(o DialOptions, b BridgeOptions) {
+	a, here := r.Leg.agent, r.Leg.lane
+	came := func(talk *Leg, err error) {
+		peer := r.Leg.Peer()
+		switch {
+		case r.over: // its sender has left meanwhile
+		case peer == nil || errors.Is(err, ErrState): // whom it talked to, or was to
+			r.finish(481, "", false)
+		case err == nil:
+			r.talk = talk
+			r.toTalk(b)
+		default:
+			o.Replaces = r.far.far.String()
+			if r.dial(peer, []*engine.Target{r.far.to}, o, b) != nil {
+				r.finish(500, "", false)
+			}
+		}
+	}
+	back := func(talk *Leg, err error) { here.Return(lane.Func(func(*lane.Lane) { came(talk, err) })) }
+	a.laneOf(r.named).Return(lane.Func(func(home *lane.Lane) {
+		talk := a.named(home, r.Leg, r.named)
+		if talk == nil { // it is over, or on its way to yet another lane
+			back(nil, ErrBusy)
+			return
+		}
+		a.BringSoon(talk, here, func(err error) { back(talk, err) })
+	}))
+}
+
+// laneOf is where a dialog of this server is.
+func (a *Agent) laneOf(d dialogID) *lane.Lane {
+	return a.eng.LaneOfOwn(engine.Dialog{CallID: d.callID, Local: d.to, Remote: d.from})
 }
 
 // Done says that what is asked for has been done in another way: the sender is told so, and ended.

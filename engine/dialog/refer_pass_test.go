@@ -298,7 +298,7 @@ func TestOurRefer(t *testing.T) {
 			x := newThree(t, 310)
 			told, code := 0, -1
 			x.does(func(*lane.Lane) {
-				if err := x.far.Refer(carolURI, nil, dialog.ReferOptions{Headers: with("Referred-By", "<sip:us@example.com>")}, func(res *engine.Response) {
+				if err := x.far.Refer(carolURI, dialog.ReferOptions{Headers: with("Referred-By", "<sip:us@example.com>")}, func(res *engine.Response) {
 					told, code = told+1, 0
 					if res != nil {
 						code = res.Code()
@@ -332,10 +332,11 @@ func TestOurReferEnds(t *testing.T) {
 		_ = o
 		code := 0
 		x.does(func(*lane.Lane) {
-			if x.far.Refer("", x.far, dialog.ReferOptions{}, nil) != dialog.ErrBusy {
+			if x.far.Refer(carolURI, dialog.ReferOptions{Replaces: x.far.Dialog()}, nil) != dialog.ErrBusy {
 				t.Error("to itself")
 			}
-			if err := x.far.Refer("", d, dialog.ReferOptions{Timeout: 20 * time.Second}, func(res *engine.Response) { code = res.Code() }); err != nil {
+			uri, replaces := d.Party()
+			if err := x.far.Refer(uri, dialog.ReferOptions{Timeout: 20 * time.Second, Replaces: replaces}, func(res *engine.Response) { code = res.Code() }); err != nil {
 				t.Error(err)
 			}
 		})

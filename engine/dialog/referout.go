@@ -35,23 +35,34 @@ type sentRefer struct {
 type ReferOptions struct {
 	Timeout time.Duration       // until the last NOTIFY, default 180 s
 	Headers []engine.HeaderEdit // in the REFER
+	// Replaces is the dialog of another leg that the party takes over (RFC 3891): see Party. "":
+	// none.
+	Replaces string
 }
 
-// Refer asks the party to call somebody by itself: a URI, or, if that is "", the party of another
-// leg, whose dialog it takes over (Replaces, RFC 3891). done is called once, on the lane: with nil
+// Party is how a party of another leg is told of this leg's: whom it calls, and the dialog of this
+// leg that it takes over then, for ReferOptions. dialog is "" unless the leg is answered.
+func (l *Leg) Party() (uri, dialog string) {
+	if l.s.phase != up {
+		return "", ""
+	}
+	return uriIn(l.remoteName), l.dialog().String()
+}
+
+// Refer asks the party to call somebody by itself. done is called once, on the lane: with nil
 // if the party has told that it has succeeded, or with why not: its refusal of the REFER, or what
 // the last NOTIFY told; 408 if that did not come in time, 487 with the cause "cancelled" if the leg
 // has ended. The leg goes on.
-func (l *Leg) Refer(uri string, to *Leg, o ReferOptions, done func(*engine.Response)) error {
+func (l *Leg) Refer(uri string, o ReferOptions, done func(*engine.Response)) error {
 	switch {
-	case l.s.phase != up || to != nil && to.s.phase != up:
+	case l.s.phase != up:
 		return ErrState
-	case to == l || l.rare != nil && len(l.rare.refers) >= mostRefers:
+	case o.Replaces == l.dialog().String() || l.rare != nil && len(l.rare.refers) >= mostRefers:
 		return ErrBusy
 	}
 	headers := ""
-	if to != nil {
-		uri, headers = uriIn(to.remoteName), "?Replaces="+escaped(to.dialog().String())
+	if o.Replaces != "" {
+		headers = "?Replaces=" + escaped(o.Replaces)
 	}
 	x := &sentRefer{leg: l, done: done, lasts: o.Timeout}
 	if x.lasts <= 0 {
@@ -294,8 +305,8 @@ func (l *Leg) contactAs(user string) string {
 func (a *Agent) describe(on *Leg, d dialogID, then func(described)) {
 	here := on.lane
 	known := func(home *lane.Lane) (k described) {
-		l := a.tables[home.ID()][d.to]
-		if l == nil || l == on || l.callID != d.callID || l.remoteTag != d.from || l.s.phase != up {
+		l := a.named(home, on, d)
+		if l == nil {
 			return k
 		}
 		if p := l.Peer(); p != nil && p.s.phase == up {
@@ -307,7 +318,7 @@ func (a *Agent) describe(on *Leg, d dialogID, then func(described)) {
 		then(described{})
 		return
 	}
-	home := a.eng.LaneOfDialog(d.callID, d.from, d.to)
+	home := a.laneOf(d)
 	if home == here {
 		then(known(here))
 		return

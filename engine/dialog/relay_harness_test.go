@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,11 +16,13 @@ import (
 // relays stands for what relays media: a description has its address, 10.9.RELAY.SIDE, after a
 // while that the test chooses.
 type relays struct {
-	t      *testing.T
+	t     *testing.T
+	wait  func() time.Duration // nil: at once
+	fails func() bool          // nil: never
+
+	mu     sync.Mutex // guards what follows: lanes work at the same time
 	made   int
 	open   map[*relayed]bool
-	wait   func() time.Duration // nil: at once
-	fails  func() bool          // nil: never
 	offers int
 	shown  int
 }
@@ -38,6 +41,8 @@ func newRelays(t *testing.T) *relays { return &relays{t: t, open: map[*relayed]b
 func (m *relays) Far() dialog.Media { return m }
 
 func (m *relays) Between(x, _ *dialog.Leg) dialog.Relay {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.made++
 	r := &relayed{all: m, n: m.made, x: x}
 	m.open[r] = true
@@ -48,6 +53,7 @@ var addresses = regexp.MustCompile(`IN IP4 [0-9.]+`)
 
 func (r *relayed) Show(s dialog.Shown, then func([]byte, error)) {
 	m := r.all
+	m.mu.Lock()
 	switch {
 	case !m.open[r]:
 		m.t.Error("a description is shown after the end")
@@ -63,6 +69,7 @@ func (r *relayed) Show(s dialog.Shown, then func([]byte, error)) {
 		r.offered = true
 		m.offers++
 	}
+	m.mu.Unlock()
 	side := 1
 	if s.From != r.x {
 		side = 2
@@ -83,6 +90,8 @@ func (r *relayed) Show(s dialog.Shown, then func([]byte, error)) {
 }
 
 func (r *relayed) End() {
+	r.all.mu.Lock()
+	defer r.all.mu.Unlock()
 	if !r.all.open[r] {
 		r.all.t.Error("a relay ended twice")
 	}

@@ -80,7 +80,8 @@ type extra struct {
 // mostExtras bounds them.
 const mostExtras = 16
 
-// another acknowledges the 2xx of a second user agent, and ends its dialog.
+// another acknowledges the 2xx of a second user agent, and ends its dialog. i is nil for an INVITE
+// that is over.
 func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 	tag := string(res.ToTag())
 	all := &l.more().extras
@@ -95,13 +96,24 @@ func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 	if len(*all) >= mostExtras {
 		return
 	}
-	reach, good := reachable(i.Reach(res))
+	cs, err := res.CSeq()
+	if err != nil {
+		return
+	}
+	var reach engine.Reach
+	var credentials []engine.HeaderEdit
+	if i == nil {
+		reach = l.agent.eng.ReachOf(l.lane, res)
+	} else {
+		reach, credentials = i.Reach(res), i.Credentials()
+	}
+	reach, good := reachable(reach)
 	if !good {
 		reach.URI, reach.Routes = uriIn(l.remoteName), nil
 	}
 	target := reach.Target()
 	to := tagged(l.remoteName, tag)
-	s := &engine.SendSpec{Method: "ACK", From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq(), Target: target, Headers: i.Credentials()}
+	s := &engine.SendSpec{Method: "ACK", From: l.local, To: to, CallID: l.callID, CSeq: cs.Number, Target: target, Headers: credentials}
 	if sdp, ok := descriptionOf(res); ok && sdp != nil && !l.outOffer {
 		var o origin
 		s.Body, s.ContentType = o.write(rejected(sdp), l.agent.own), sdpType
@@ -109,7 +121,7 @@ func (l *Leg) another(i *engine.Invitation, res *message.Message) {
 	x := &extra{tag: tag}
 	x.ack, _ = l.agent.eng.Acknowledge(l.lane, s)
 	*all = append(*all, x)
-	bye := &engine.SendSpec{Method: "BYE", URI: reach.URI, From: l.local, To: to, CallID: l.callID, CSeq: i.CSeq() + 1, Target: target}
+	bye := &engine.SendSpec{Method: "BYE", URI: reach.URI, From: l.local, To: to, CallID: l.callID, CSeq: cs.Number + 1, Target: target}
 	_ = l.agent.eng.SendAsync(bye, func(*engine.Response, error) {})
 }
 

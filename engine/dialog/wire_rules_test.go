@@ -113,7 +113,8 @@ func TestWireFinds(t *testing.T) {
 		first, tag string // the start line, and the tag of To
 		cseq       string
 		more, body string
-		again      int // the packet is that of so many before, once more
+		// It is of the transaction of so many before; without first the same once more
+		again int
 	}
 	us := func(first, cseq, more, body string) packet { return packet{true, first, "b", cseq, more, body, 0} }
 	them := func(first, cseq, more, body string) packet { return packet{false, first, "b", cseq, more, body, 0} }
@@ -131,6 +132,7 @@ func TestWireFinds(t *testing.T) {
 		{"while theirs in the 2xx", []packet{us("INVITE", "2 INVITE", "", ""), them(ok, "2 INVITE", "", sdp), us("INVITE", "3 INVITE", "", sdp)}},
 		{"", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp), us("ACK", "2 ACK", "", ""), us("INVITE", "3 INVITE", "", sdp), them(ok, "3 INVITE", "", sdp), us("ACK", "3 ACK", "", "")}},
 		{"", []packet{us("UPDATE", "2 UPDATE", "", sdp), them(ok, "2 UPDATE", "", sdp), {again: 2}, us("INVITE", "3 INVITE", "", sdp), them("SIP/2.0 486 B", "3 INVITE", "", ""), us("ACK", "3 ACK", "", "")}},
+		{"answered 200, and when it came again 500", []packet{us("SIP/2.0 200 OK", "2 INFO", "", ""), {true, "SIP/2.0 500 No", "b", "2 INFO", "", "", 1}}},
 		{"CSeq 2 after 3", []packet{us("INFO", "3 INFO", "", ""), us("INFO", "2 INFO", "", "")}},
 		{"has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them(ok, "2 INVITE", "", sdp)}},
 		{"the 486 2b has no ACK", []packet{us("INVITE", "2 INVITE", "", sdp), them("SIP/2.0 486 B", "2 INVITE", "", "")}},
@@ -144,8 +146,9 @@ func TestWireFinds(t *testing.T) {
 			for i, p := range c.list {
 				at := i
 				if p.again > 0 {
-					at = i - p.again
-					p = c.list[at]
+					if at = i - p.again; p.first == "" {
+						p = c.list[at]
+					}
 				}
 				first := p.first
 				if !strings.HasPrefix(first, "SIP") {

@@ -31,6 +31,7 @@ type onWire struct {
 	byes      int
 	offers    offers
 	refers    map[uint32]string // REFERs of theirs, by number: what became of them
+	finals    map[string]int    // our final answers, by transaction
 }
 
 // slowest is how long a message may be on its way.
@@ -42,7 +43,7 @@ func (w *wire) leg(m *message.Message) *onWire {
 	key := string(m.CallID())
 	l := w.legs[key]
 	if l == nil {
-		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, refused: map[string]int{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}, refers: map[uint32]string{}, offers: offers{over: map[string]bool{}, theirs: map[string]time.Duration{}, ours: map[string]time.Duration{}}}
+		l = &onWire{sent: map[string]bool{}, accepted: map[string]time.Duration{}, refused: map[string]int{}, acked: map[string]bool{}, answered: map[uint32]string{}, gotAck: map[uint32]bool{}, firstSent: map[uint32]time.Duration{}, refers: map[uint32]string{}, finals: map[string]int{}, offers: offers{over: map[string]bool{}, theirs: map[string]time.Duration{}, ours: map[string]time.Duration{}}}
 		w.legs[key] = l
 	}
 	return l
@@ -69,6 +70,13 @@ func (w *wire) see(p sim.Packet, at time.Duration) {
 		w.fault(&m, "a description that was not relayed: %q", body)
 	}
 	defer l.offers.see(&m, cs, ours, p.Lost, at)
+	if via, err := m.TopVia(); err == nil && !m.IsRequest() && ours && m.Status() >= 200 {
+		key := string(via.Branch()) + cs.Method.String()
+		if was := l.finals[key]; was != 0 && was != m.Status() {
+			w.fault(&m, "%s %d was answered %d, and when it came again %d", cs.Method, cs.Number, was, m.Status())
+		}
+		l.finals[key] = m.Status()
+	}
 	switch {
 	case m.IsRequest() && ours:
 		w.sentRequest(l, &m, cs, at)

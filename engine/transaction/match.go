@@ -181,3 +181,18 @@ func equalFold[A, B ~[]byte | ~string](a A, b B) bool {
 	}
 	return true
 }
+
+// Has reports whether a message belongs to a transaction that there is.
+func (l *Layer) Has(m *message.Message) bool {
+	switch {
+	case !m.IsRequest():
+		via, err := m.TopVia()
+		cseq, bad := m.CSeq()
+		return err == nil && bad == nil && l.clientOf(&via, &cseq) != nil
+	case m.Method() == message.MethodAck:
+		s, _ := l.serverOfAck(m)
+		return s != nil
+	}
+	key, ok := l.serverKey(m, m.Method(), m.ToTag())
+	return ok && l.servers[key] != nil || m.Method() == message.MethodCancel && l.cancelled(m) != nil
+}

@@ -3,18 +3,23 @@ package acc
 // The record of a call of this server's own (b2b): of all its legs, from one to the last.
 
 import (
+	"sync"
+
 	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/modules/acc/cdr"
 )
 
-// legs follows a call whose record is made. It belongs to the lane of its legs.
+// legs follows a call whose record is made. Its legs may be on several lanes.
 type legs struct {
 	a     *Accounts
 	c     *call
 	first *dialog.Leg
-	of    map[*dialog.Leg]int // those that were called, by their numbers in the record: see forget
-	open  int                 // legs that have not ended
+
+	mu   sync.Mutex          // guards what follows
+	of   map[*dialog.Leg]int // those that were called, by their numbers in the record: see forget
+	open int                 // legs that have not ended
 
 	// What ended the call, as far as is known
 	by, cause string
@@ -83,7 +88,9 @@ func (a *Accounts) SetLeg(l *dialog.Leg, fields map[string]any) error {
 	if !known || x.a != a {
 		return nil
 	}
+	x.mu.Lock()
 	n, called := x.of[l]
+	x.mu.Unlock()
 	switch {
 	case l == x.first, !l.Dialled():
 		return a.change(x.c, fields)
@@ -98,8 +105,16 @@ func (a *Accounts) SetLeg(l *dialog.Leg, fields map[string]any) error {
 	return nil
 }
 
+// Goes says that legs go to other lanes without one another.
+func (*legs) Goes() ([]*dialog.Leg, bool) { return nil, true }
+
+// Leaves is for those that do not.
+func (*legs) Leaves(*lane.Lane) func(*lane.Lane) { return func(*lane.Lane) {} }
+
 // Followed notes what becomes of a leg.
 func (x *legs) Followed(e dialog.Event) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	now, n := x.a.wall(), -1
 	if number, called := x.of[e.Leg]; called {
 		n = number

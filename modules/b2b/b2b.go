@@ -71,7 +71,7 @@ func New() *B2B { return NewWith(Options{}) }
 // NewWith makes the module.
 func NewWith(o Options) *B2B {
 	m := &B2B{log: o.Log, calls: o.Dialogs, media: o.Media}
-	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves, Replaces: m.lets})
+	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves, Replaces: m.lets, MayLeave: m.mayLeave, Leaves: m.leaves})
 	m.control = m.newControl()
 	return m
 }

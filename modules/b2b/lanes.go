@@ -5,7 +5,6 @@ package b2b
 
 import (
 	"errors"
-	"time"
 
 	"github.com/sipscript/sipscript/engine/dialog"
 	"github.com/sipscript/sipscript/engine/lane"
@@ -48,9 +47,14 @@ func (x *leg) ask(here *lane.Lane, begin func(done func())) bool {
 	})
 }
 
+// back has f run on the lane of a script that waits for what the leg's brings: the leg may have
+// gone to another meanwhile. The token of the leg's lane is held.
+func (x *leg) back(here *lane.Lane, f func()) { on(x.lane(), here, f) }
+
 // together has two legs be on one lane: one that the script is not on comes to the other, if it may
-// leave. errElsewhere: it may not; dialog.ErrBusy: not now.
-func together(c *luabind.Call, x, y *leg) error {
+// leave. errElsewhere: it may not; dialog.ErrBusy: not now. One that talks to somebody comes with
+// that if peers may; otherwise it is busy.
+func together(c *luabind.Call, x, y *leg, peers bool) error {
 	if x.lane() == y.lane() {
 		return nil
 	}
@@ -60,10 +64,15 @@ func together(c *luabind.Call, x, y *leg) error {
 	var err error
 	c.Lend(func(l *lane.Lane) {
 		if !y.ask(l, func(done func()) {
-			(&coming{x: y, to: x.lane(), done: func(e error) {
+			if !peers && y.l.Peer() != nil || y.spot != nil {
+				err = dialog.ErrBusy
+				done()
+				return
+			}
+			y.m.agent.BringSoon(y.l, x.lane(), func(e error) {
 				err = e
 				done()
-			}}).try()
+			})
 		}) {
 			err = errMany
 		}
@@ -74,96 +83,80 @@ func together(c *luabind.Call, x, y *leg) error {
 	return err
 }
 
-// coming is a leg that is to go to another lane, as soon as what is under way with its party is
-// over. It belongs to the leg's lane.
-type coming struct {
-	x     *leg
-	to    *lane.Lane
-	at    *lane.Lane // where the timer is
-	tries int
-	timer lane.Timer
-	done  func(error)
+// mayLeave says why a leg cannot go to another lane now.
+func (m *B2B) mayLeave(l *dialog.Leg) error {
+	if m.control.Busy(l) {
+		return dialog.ErrBusy
+	}
+	return nil
 }
 
-const (
-	comesAgain  = 200 * time.Millisecond
-	mostComings = 25
-)
-
-func (k *coming) try() {
-	err := k.x.goesTo(k.to, func() { k.done(nil) })
-	if errors.Is(err, dialog.ErrBusy) && k.x.l.Peer() == nil && k.tries < mostComings {
-		k.tries++
-		k.at = k.x.lane()
-		k.at.After(comesAgain, &k.timer, k)
-		return
-	}
-	if err != nil {
-		k.done(err)
-	}
-}
-
-// Expire tries again, unless somebody else has taken the leg away.
-func (k *coming) Expire(*lane.Timer) {
-	if !k.x.isOn(k.at) {
-		k.done(dialog.ErrBusy)
-		return
-	}
-	k.try()
-}
-
-// goesTo has the leg go to another lane. then is called when it is there, unless there is an error.
-// The token of its lane is held.
-func (x *leg) goesTo(to *lane.Lane, then func()) error {
-	m, from, moved := x.m, x.lane(), x.moved
-	switch {
-	case from == to:
-		then()
-		return nil
-	case x.spot != nil || x.state.Load() == ended:
-		return dialog.ErrState
-	case m.control.Holds(x.l):
-		return dialog.ErrPinned
-	}
-	left := x.keeps.pause()
+// leaves has a leg go to another lane.
+func (m *B2B) leaves(l *dialog.Leg, to *lane.Lane) (arrives func(at *lane.Lane)) {
+	x, from := m.of(l), l.Lane()
+	left, parked, held := x.keeps.pause(), x.spot.pause(), m.control.Leaves(l)
 	was, named := m.names.Load(x.id)
+	moved := x.moved
 	x.moved = true
 	m.names.Store(x.id, x)
 	delete(m.known[from.ID()], x.id)
 	x.home.Store(to)
-	err := m.agent.Bring(x.l, to, func() {
-		m.known[to.ID()][x.id] = x
+	return func(at *lane.Lane) {
+		if at == from { // it stays
+			if x.moved = moved; named {
+				m.names.Store(x.id, was)
+			} else {
+				m.names.Delete(x.id)
+			}
+			x.home.Store(from)
+		}
+		m.known[at.ID()][x.id] = x
 		x.keeps.goOn(left)
-		then()
-	})
-	if err == nil {
-		return nil
+		x.spot.goOn(parked)
+		held(at)
 	}
-	if x.moved = moved; named {
-		m.names.Store(x.id, was)
-	} else {
-		m.names.Delete(x.id)
-	}
-	m.known[from.ID()][x.id] = x
-	x.home.Store(from)
-	x.keeps.goOn(left)
-	return err
 }
 
 // pause stops the time that a leg may last, and returns when it is over; 0 for never.
 func (k *keeps) pause() lane.Time {
-	if k == nil || !k.timer.Active() {
+	if k == nil {
 		return 0
 	}
-	when := k.timer.When()
-	k.x.lane().StopTimer(&k.timer)
-	return when
+	return k.x.pause(&k.timer)
 }
 
 // goOn has it go on, on the lane where the leg is now.
 func (k *keeps) goOn(when lane.Time) {
 	if when != 0 {
-		home := k.x.lane()
-		home.After(when.Sub(home.Now()), &k.timer, k)
+		k.x.goOn(&k.timer, when, k)
 	}
+}
+
+// pause stops the time that a leg may be parked.
+func (s *spot) pause() lane.Time {
+	if s == nil {
+		return 0
+	}
+	return s.leg.pause(&s.timer)
+}
+
+func (s *spot) goOn(when lane.Time) {
+	if when != 0 {
+		s.leg.goOn(&s.timer, when, s)
+	}
+}
+
+// pause stops a timer of the leg's lane, and returns when it runs out; 0 for never.
+func (x *leg) pause(t *lane.Timer) lane.Time {
+	if !t.Active() {
+		return 0
+	}
+	when := t.When()
+	x.l.Lane().StopTimer(t)
+	return when
+}
+
+func (x *leg) goOn(t *lane.Timer, when lane.Time, to lane.Expirer) {
+	home := x.l.Lane()
+	home.After(when.Sub(home.Now()), t, to)
 }

@@ -63,7 +63,7 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 		}
 	}
 	if to.leg != nil {
-		if err := together(c, x, to.leg); err != nil {
+		if err := together(c, x, to.leg, true); err != nil {
 			return func(done func(*engine.Response, error)) { done(nil, err) }
 		}
 	}

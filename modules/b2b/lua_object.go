@@ -158,7 +158,7 @@ var returnsParted = luabind.ReturnsOf(func(c *luabind.Call, p parted) int {
 	}
 	return c.PushObject(p.leg) + c.PushString(p.why)
 }, luabind.Result{Name: "leg", Type: luabind.ObjectOf, Named: "leg", OrNil: true, Doc: "the one that ended; nil if neither did"},
-	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"moved\": a party went to somebody else; \"parted\": one is parked; \"media\": the parties agree on none; \"busy\": a leg is in another bridge; \"elsewhere\": they are on different lanes, and neither can leave its own"})
+	luabind.Result{Name: "why", Type: luabind.String, OrNil: true, Doc: "as leg.why; \"timeout\": its time is over; \"moved\": a party went to somebody else; \"parted\": one is parked; \"media\": the parties agree on none; \"busy\": a leg is in another bridge; \"elsewhere\": they are on different lanes, and the other cannot come"})
 
 // legArg is another leg.
 var legArg = luabind.ArgOf(func(c *luabind.Call, n int) *leg {
@@ -178,8 +178,8 @@ var bridgeMethod = luabind.Parked3(luabind.Function{Name: "bridge", Where: luabi
 	luabind.Self[*leg](), legArg, luabind.OptionsArg(bridging{Timeout: longest}), returnsParted, bridge)
 
 func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
-	options := mustBe(c, o.options)
-	if err := together(c, x, y); err != nil {
+	options, here := mustBe(c, o.options), c.Lane()
+	if err := together(c, x, y, false); err != nil {
 		return func(done func(parted, error)) { done(parted{}, err) }
 	}
 	return wait(x, c, func(done func(parted, error)) {
@@ -192,19 +192,12 @@ func bridge(c *luabind.Call, x, y *leg, o bridging) luabind.Parked[parted] {
 			if over != nil {
 				p.leg = x.m.of(over)
 			}
-			done(p, nil)
+			x.back(here, func() { done(p, nil) })
 		})
 		if err != nil {
 			done(parted{}, err)
 		}
 	})
-}
-
-// mustShare raises for legs of two lanes.
-func (x *leg) mustShare(c *luabind.Call, y *leg) {
-	if x.lane() != y.lane() {
-		c.Raise("the legs are on different lanes: bridge a leg with one that it has dialled")
-	}
 }
 
 // errElsewhere: two legs are on different lanes.
@@ -215,7 +208,7 @@ var joinMethod = luabind.Act3(luabind.Function{Name: "join", Where: luabind.InHa
 	Example: takeCall + "local b, res = a:dial(\"sip:bob@192.0.2.7\")\nif not b then return a:reject(res) end\na:join(b)"},
 	luabind.Self[*leg](), legArg, luabind.OptionsArg(joining{MaxDuration: longest}), func(c *luabind.Call, x, y *leg, o joining) error {
 		options := mustBe(c, o.options)
-		if err := together(c, x, y); err != nil {
+		if err := together(c, x, y, false); err != nil {
 			return err
 		}
 		_, err := do(x, c, func() (struct{}, error) {

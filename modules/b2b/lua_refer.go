@@ -35,8 +35,9 @@ func (o *referringOptions) check(uri string) error {
 
 // whom is whom a party is to call.
 type whom struct {
-	leg *leg
-	uri string
+	leg    *leg
+	uri    string
+	dialog string // of this server with the leg's party
 }
 
 var whomArg = luabind.ArgOf(func(c *luabind.Call, n int) whom {
@@ -57,13 +58,22 @@ var referMethod = luabind.Parked3(luabind.Function{Name: "refer", Where: luabind
 		luabind.Result{Name: "response", Type: luabind.ResponseType, OrNil: true,
 			Doc: "its refusal of the REFER, or the code that its last NOTIFY told; 408 if that did not come in time, 487 with the cause \"cancelled\" if the leg has ended, 500 if nobody knows"}),
 	func(c *luabind.Call, x *leg, to whom, o referringOptions) luabind.Parked[*engine.Response] {
-		var other *dialog.Leg
-		if to.leg != nil {
-			x.mustShare(c, to.leg)
-			other = to.leg.l
-			check(c, mayEdit(o.Headers))
-		} else {
+		options := o.options()
+		if to.leg == nil {
 			check(c, o.check(to.uri))
+		} else {
+			check(c, mayEdit(o.Headers))
+			named, err := do(to.leg, c, func() (whom, error) {
+				uri, dialog := to.leg.l.Party()
+				return whom{uri: uri, dialog: dialog}, nil
+			})
+			if err == nil && named.dialog == "" {
+				err = dialog.ErrState
+			}
+			if err != nil {
+				return func(done func(*engine.Response, error)) { done(nil, err) }
+			}
+			to.uri, options.Replaces = named.uri, named.dialog
 		}
-		return asked(c, x, func(done func(*engine.Response)) error { return x.l.Refer(to.uri, other, o.options(), done) })
+		return asked(c, x, func(done func(*engine.Response)) error { return x.l.Refer(to.uri, options, done) })
 	})

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,12 +28,18 @@ type daemons func(uri string, command map[string]any) (map[string]any, error)
 // mediaWorld has the module rtpengine beside b2b.
 func mediaWorld(t *testing.T, uri string, fake daemons, script string) *world {
 	t.Helper()
+	return mediaWorldOn(t, uri, fake, script, 1)
+}
+
+// mediaWorldOn has some lanes.
+func mediaWorldOn(t *testing.T, uri string, fake daemons, script string, lanes int) *world {
+	t.Helper()
 	p := rtpengine.New(rtpengine.Options{Log: slog.New(slog.DiscardHandler), Exchange: fake})
 	t.Cleanup(func() { _ = p.Close() })
 	m := b2b.NewWith(b2b.Options{Media: func() *rtpengine.RTPEngine { return p }})
 	text := fmt.Sprintf("local b2b, rtpengine = require 'b2b', require 'rtpengine'\nlocal bob, carol = 'sip:bob@10.0.2.1:5060', 'sip:carol@10.0.3.1:5060'\n"+
 		"rtpengine.configure{ engines = { %q }, timeout = 5 }\n%s", uri, script)
-	w := luabindtest.New(t, text, luabindtest.Modules(m, p))
+	w := luabindtest.New(t, text, luabindtest.Modules(m, p), luabindtest.Lanes(lanes))
 	w.Ladder()
 	return &world{World: w, m: m, alice: w.Phone("alice", "10.0.1.1"), bob: w.Phone("bob", "10.0.2.1"), carol: w.Phone("carol", "10.0.3.1")}
 }
@@ -217,5 +224,49 @@ func TestMediaOptionIsChecked(t *testing.T) {
 				t.Errorf("the log has no %q:\n%s", c.want, w.Log())
 			}
 		})
+	}
+}
+
+// A leg whose media pass rtpengine comes to another lane, and so do those that it talks to.
+func TestRelayedLegsOfTwoLanes(t *testing.T) {
+	asked := map[string]int{}
+	var mu sync.Mutex
+	w := mediaWorldOn(t, "udp:10.0.9.9:2223", func(_ string, d map[string]any) (map[string]any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		command, _ := d["command"].(string)
+		asked[command]++
+		answer := map[string]any{"result": "ok"}
+		if text, ok := d["sdp"].(string); ok {
+			answer["sdp"] = strings.Replace(text, "c=IN IP4 10.0.", "c=IN IP4 10.9.", 1)
+		}
+		return answer, nil
+	}, strings.Replace(meets(`  sip.log.warn("joined %s", a:join(b))`), "max_duration = 900", `media = "rtpengine"`, 1), 4)
+	alice, carol := w.meet()
+	w.Answered(carol, 200)
+	w.settle()
+	w.logged("joined true")
+	for _, p := range []*phone.Phone{w.alice, w.carol} {
+		var last string
+		for _, i := range p.Inbox() {
+			if i.Method() == "INVITE" {
+				last = string(i.Msg.Body())
+			}
+		}
+		if p == w.carol {
+			last += string(carol.Final().Body())
+		}
+		if !strings.Contains(last, "c=IN IP4 10.9.") {
+			t.Errorf("%s was told %q", p.Name(), last)
+		}
+	}
+	x := alice.Dialog().Send(phone.Spec{Method: "INVITE", Media: own})
+	w.settle()
+	w.Answered(x, 200)
+	w.Answered(carol.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+	w.settle()
+	w.over()
+	if asked["offer"] < 3 || asked["answer"] < 3 {
+		t.Errorf("the daemon was asked for %v", asked)
 	}
 }

@@ -143,40 +143,40 @@ func (m *B2B) orderCall(t *control.Turn, targets []*engine.Target, options dialo
 }
 
 func (m *B2B) orderBridge(t *control.Turn, o *bridgingWith) {
-	other := t.Other(o.Other)
-	if other == nil {
+	options, err := o.options()
+	if err != nil {
+		settle(t, err)
 		return
 	}
-	options, err := o.options()
-	if err == nil {
+	t.With(o.Other, func(other *dialog.Leg) {
 		t.Hold()
-		err = m.agent.Bridge(t.Leg, other, options, func(ended *dialog.Leg, why string) {
+		err := m.agent.Bridge(t.Leg, other, options, func(ended *dialog.Leg, why string) {
 			result := map[string]any{"ended": nil, "why": why}
 			if ended != nil {
 				result["ended"] = m.of(ended).id
 			}
 			t.Done(result)
 		})
-	}
-	if err != nil {
-		settle(t, err)
-	}
+		if err != nil {
+			settle(t, err)
+		}
+	})
 }
 
 func (m *B2B) orderJoin(t *control.Turn, o *joiningWith) {
-	other := t.Other(o.Other)
-	if other == nil {
+	options, err := o.options()
+	if err != nil {
+		settle(t, err)
 		return
 	}
-	options, err := o.options()
-	if err == nil {
-		err = m.joined(m.of(t.Leg), m.of(other), options)
-	}
-	if err == nil {
-		t.Leave(t.Leg)
-		t.Leave(other)
-	}
-	settle(t, err)
+	t.With(o.Other, func(other *dialog.Leg) {
+		err := m.joined(m.of(t.Leg), m.of(other), options)
+		if err == nil {
+			t.Leave(t.Leg)
+			t.Leave(other)
+		}
+		settle(t, err)
+	})
 }
 
 // settle answers an order that is done, or has failed.
@@ -185,7 +185,7 @@ func settle(t *control.Turn, err error) {
 		t.Done(true)
 		return
 	}
-	for code, of := range map[control.Code]error{control.BadState: dialog.ErrState, control.Busy: dialog.ErrBusy, control.NoSDP: dialog.ErrNoMedia,
+	for code, of := range map[control.Code]error{control.BadState: dialog.ErrState, control.Busy: dialog.ErrBusy, control.OtherLane: dialog.ErrPinned, control.NoSDP: dialog.ErrNoMedia,
 		control.Full: dialog.ErrFull, control.Taken: errTaken,
 		control.KeyTaken: errParked} {
 		if errors.Is(err, of) {

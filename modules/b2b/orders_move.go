@@ -116,7 +116,7 @@ func refusalOf(res *engine.Response) map[string]any {
 
 func (m *B2B) orderTransfer(t *control.Turn, o *transferringTo) {
 	if o.Other != "" {
-		if other := t.Other(o.Other); other != nil {
+		t.With(o.Other, func(other *dialog.Leg) {
 			agree(t, func(done func(*engine.Response)) error {
 				err := m.agent.Move(t.Leg, other, apart)
 				if err == nil {
@@ -124,7 +124,7 @@ func (m *B2B) orderTransfer(t *control.Turn, o *transferringTo) {
 				}
 				return err
 			})
-		}
+		})
 		return
 	}
 	agree(t, func(done func(*engine.Response)) error {
@@ -133,13 +133,21 @@ func (m *B2B) orderTransfer(t *control.Turn, o *transferringTo) {
 }
 
 func (m *B2B) orderRefer(t *control.Turn, o *referringTo) {
-	var other *dialog.Leg
-	if o.Other != "" {
-		if other = t.Other(o.Other); other == nil {
-			return
-		}
+	options := o.options()
+	refer := func(to string) {
+		agree(t, func(done func(*engine.Response)) error { return t.Leg.Refer(to, options, done) })
 	}
-	agree(t, func(done func(*engine.Response)) error { return t.Leg.Refer(o.To, other, o.options(), done) })
+	if o.Other == "" {
+		refer(o.To)
+		return
+	}
+	uri := ""
+	t.There(o.Other, "", func(other *dialog.Leg) control.Code {
+		if uri, options.Replaces = other.Party(); options.Replaces == "" {
+			return control.BadState
+		}
+		return ""
+	}, func() { refer(uri) })
 }
 
 // transfer is Agent.Transfer, whose legs watchers hear of. The token of the leg's lane is held.

@@ -26,6 +26,15 @@ func (m *B2B) newControl() *control.Hub {
 		Agent:  m.agent,
 		ID:     func(l *dialog.Leg) string { return m.of(l).id },
 		LaneOf: m.laneOf,
+		At: func(here *lane.Lane, id string, f func(at *lane.Lane)) {
+			if v, ok := m.names.Load(id); ok {
+				if x, ok := v.(*leg); ok { // it has moved
+					x.on(here, f)
+					return
+				}
+			}
+			f(here)
+		},
 		Find: func(home *lane.Lane, id string) *dialog.Leg {
 			if x := m.known[home.ID()][id]; x != nil {
 				return x.l
@@ -101,7 +110,7 @@ func handover(c *luabind.Call, x *leg, app string, o handing) luabind.Parked[str
 	if app == "" {
 		c.Raise("expected the name of an app")
 	}
-	m, own := x.m, x.m.owner(c)
+	m, own, here := x.m, x.m.owner(c), c.Lane()
 	return wait(x, c, func(done func(string, error)) {
 		switch {
 		case x.l.State() == dialog.Ended:
@@ -116,7 +125,7 @@ func handover(c *luabind.Call, x *leg, app string, o handing) luabind.Parked[str
 			if why != control.WhyTaken {
 				own.take(x)
 			}
-			done(why, nil)
+			x.back(here, func() { done(why, nil) })
 		})
 	})
 }

@@ -91,31 +91,11 @@ func (m *B2B) dialInPlace(home *lane.Lane, from *dialog.Leg, targets []*engine.T
 // orderInPlace has an order go on with the name of the dialog of a leg of the session's, which may
 // be on another lane.
 func (m *B2B) orderInPlace(t *control.Turn, id string, then func(dialog string)) {
-	id = t.Whole(id)
-	there := m.laneOf(id)
-	if there == nil {
-		t.Refuse(control.NoLeg, "option replaces")
-		return
-	}
-	t.Hold()
-	on(t.Lane, there, func() {
-		name, code := "", control.NoLeg
-		switch x := m.known[there.ID()][id]; {
-		case x == nil:
-		case !t.Mastered(x.l):
-			code = control.NotMaster
-		default: // not answered, if there is none
-			name, code = x.l.Dialog(), control.BadState
+	name := ""
+	t.There(id, "option replaces", func(l *dialog.Leg) control.Code {
+		if name = l.Dialog(); name == "" { // it was not answered
+			return control.BadState
 		}
-		on(there, t.Lane, func() {
-			switch {
-			case name == "":
-				t.Refuse(code, "option replaces")
-			case !t.Mastered(t.Leg): // the session was ended meanwhile
-				t.Refuse(control.NotMaster, "")
-			default:
-				then(name)
-			}
-		})
-	})
+		return ""
+	}, func() { then(name) })
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
@@ -15,8 +16,9 @@ import (
 
 // Call is one call. It may be used from any goroutine; after its end it stays as it was.
 type Call struct {
-	d    *Dialogs
-	lane *lane.Lane // of its Call-ID
+	d *Dialogs
+	// home is the lane of its Call-ID, or where its legs are: see run. nil: another node has it.
+	home atomic.Pointer[lane.Lane]
 
 	mu    sync.Mutex
 	t     track.Call     // guarded by mu; changed on the lane alone
@@ -53,7 +55,8 @@ type settings struct {
 	sessionTimer    *SessionTimer // nil for none
 	endWithoutMedia bool
 
-	own bool // it is this server's own (b2b): what follows its legs is in Dialogs.legs
+	own  bool // it is this server's own (b2b): what follows its legs is in Dialogs.legs
+	away bool // and they are on their way to home
 }
 
 // View is a copy of what is known of a call.
@@ -192,10 +195,28 @@ func (c *Call) Extend(d time.Duration) {
 
 // post has f run on the call's lane; not if that is overloaded.
 func (c *Call) post(f func()) bool {
-	if c.lane == nil { // another node has the call
+	home := c.lane()
+	if home == nil { // another node has the call
 		return false
 	}
-	return c.lane.Return(lane.Func(func(*lane.Lane) { f() }))
+	return home.Return(lane.Func(func(at *lane.Lane) { c.run(at, f) }))
+}
+
+// lane is where the call is. The token of that lane is held, or it may be another soon.
+func (c *Call) lane() *lane.Lane { return c.home.Load() }
+
+// run runs f if the call is on a lane, whose token is held, or has it follow the call.
+func (c *Call) run(at *lane.Lane, f func()) {
+	home := c.lane()
+	c.mu.Lock()
+	away := c.away
+	c.mu.Unlock()
+	if home == at && !away {
+		f()
+		return
+	}
+	// Behind the arrival of its legs, which is in the queue, or about to be
+	home.Return(lane.Func(func(at *lane.Lane) { c.run(at, f) }))
 }
 
 // change applies an event to the call, and tells what it has made of it. It runs on the lane, or
@@ -242,7 +263,7 @@ func (c *Call) release(all bool) {
 
 // answered begins what a confirmed call has.
 func (c *Call) answered() {
-	now := c.lane.Now()
+	now := c.lane().Now()
 	if c.maxDuration > 0 {
 		c.due[timerMax] = now.Add(c.maxDuration)
 	}

@@ -82,7 +82,7 @@ func (c *Call) watchFlows() {
 // lostFlow is the end of a connection.
 func (c *Call) lostFlow(id transport.FlowID) {
 	if c.due[timerFlow] == 0 && slices.Contains(c.onlyFlows(), id) {
-		c.set(timerFlow, c.lane.Now().Add(c.flowLost))
+		c.set(timerFlow, c.lane().Now().Add(c.flowLost))
 	}
 }
 

@@ -46,7 +46,7 @@ func (c *Call) end(cause, reason string) {
 			if l.Acked {
 				c.bye(&v, l, false, reason)
 			} else {
-				c.due[timerAck] = c.lane.Now().Add(ackPatience)
+				c.due[timerAck] = c.lane().Now().Add(ackPatience)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	own "github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
 	"github.com/sipscript/sipscript/modules/dialog/track"
 )
@@ -133,7 +134,8 @@ func (d *Dialogs) trackLeg(l *own.Leg, o TrackOptions, await func(func(context.C
 		return nil, errMany
 	}
 	o.SessionTimer = nil // each leg has its own
-	c := &Call{d: d, lane: l.Lane()}
+	c := &Call{d: d}
+	c.home.Store(l.Lane())
 	c.t = track.Call{ID: d.newID(), StartedAt: d.wall()}
 	if m, _ := l.Invite(); m != nil {
 		packed(&c.t, m.CallID(), m.Header(message.HeaderFrom), m.Header(message.HeaderTo), m.RequestURI())
@@ -168,6 +170,33 @@ func (d *Dialogs) OfLeg(l *own.Leg) *Call {
 		return x.c
 	}
 	return nil
+}
+
+// Goes has the legs of a call, and what it keeps for them, be on one lane. None goes while another
+// handler is about to track them.
+func (x *legs) Goes() ([]*own.Leg, bool) { return x.all(), x.asks == nil }
+
+// Leaves has the call go with them.
+func (x *legs) Leaves(to *lane.Lane) (arrives func(at *lane.Lane)) {
+	c := x.c
+	var when lane.Time
+	if c.timer.Active() {
+		when = c.timer.When()
+		c.lane().StopTimer(&c.timer)
+	}
+	c.mu.Lock()
+	c.away = true
+	c.mu.Unlock()
+	c.home.Store(to)
+	return func(at *lane.Lane) {
+		c.home.Store(at)
+		c.mu.Lock()
+		c.away = false
+		c.mu.Unlock()
+		if when != 0 {
+			at.After(when.Sub(at.Now()), &c.timer, c)
+		}
+	}
 }
 
 // Followed notes what becomes of a leg.

@@ -220,7 +220,7 @@ func (r *reported) call(d *Dialogs, node string) *Call {
 
 // Node is the node that has the call, "" for this one.
 func (c *Call) Node() string {
-	if c.lane == nil && c.t.Between != nil {
+	if c.lane() == nil && c.t.Between != nil {
 		return c.t.Between.Node
 	}
 	return ""

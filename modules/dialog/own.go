@@ -108,7 +108,7 @@ func (a *asking) finish(err error) {
 		return
 	}
 	a.over = true
-	a.c.lane.StopTimer(&a.timer)
+	a.c.lane().StopTimer(&a.timer)
 	a.c.asks = nil
 	a.c.mu.Lock()
 	if l := a.c.t.Leg(a.tag); l != nil {
@@ -125,7 +125,7 @@ func (a *asking) finish(err error) {
 // after has f called later, unless it is over by then.
 func (a *asking) after(d time.Duration, f func()) {
 	a.late = f
-	a.c.lane.After(d, &a.timer, a)
+	a.c.lane().After(d, &a.timer, a)
 }
 
 // Expire is the timer's.

@@ -31,7 +31,7 @@ func (c *Call) pingSlots() {
 	switch {
 	case !up:
 	case c.keepalive > 0 && c.due[timerPing] == 0:
-		c.set(timerPing, c.lane.Now().Add(c.keepalive))
+		c.set(timerPing, c.lane().Now().Add(c.keepalive))
 	case c.keepalive < 0 && !c.proving:
 		c.set(timerPing, 0)
 	}
@@ -49,7 +49,7 @@ func (c *Call) ping() {
 		}
 		c.proven = true
 	}
-	c.due[timerPing] = c.lane.Now().Add(again)
+	c.due[timerPing] = c.lane().Now().Add(again)
 	if x := c.legs(); x != nil {
 		x.ping()
 		return

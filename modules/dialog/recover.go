@@ -54,7 +54,7 @@ func (c *Call) recover() {
 	if l == nil || l.Own == nil || l.Own.Invites == [2]uint32{} {
 		return
 	}
-	x := &recovery{c: c, tag: l.Tag, ends: c.lane.Now().Add(recoverTime)}
+	x := &recovery{c: c, tag: l.Tag, ends: c.lane().Now().Add(recoverTime)}
 	for n, side := range []*track.Side{&v.A, &l.B} {
 		if x.ids[n] = knownAs(side); x.ids[n] == "" {
 			x.ids[n] = v.CallID
@@ -69,20 +69,20 @@ func (c *Call) recover() {
 		r.calls[id] = x
 	}
 	r.mu.Unlock()
-	c.lane.After(recoverTime, &x.timer, x)
+	c.lane().After(recoverTime, &x.timer, x)
 }
 
 // Expire has the parties negotiate, and ends the recovery.
 func (x *recovery) Expire(*lane.Timer) {
-	now := x.c.lane.Now()
+	now := x.c.lane().Now()
 	if !x.asked {
 		x.negotiate()
 	}
 	switch {
 	case !x.asked:
-		x.c.lane.After(recoverAgain, &x.timer, x)
+		x.c.lane().After(recoverAgain, &x.timer, x)
 	case now < x.ends:
-		x.c.lane.After(x.ends.Sub(now), &x.timer, x)
+		x.c.lane().After(x.ends.Sub(now), &x.timer, x)
 	default:
 		r := &x.c.d.recoveries
 		r.mu.Lock()
@@ -159,14 +159,14 @@ func (x *recovery) accepted(m *message.Message, number uint32) bool {
 			s.ContentType, s.Body = sdpType, inactive(offer, true)
 		}
 	}
-	ack, err := c.d.engine.Load().Acknowledge(c.lane, s)
+	ack, err := c.d.engine.Load().Acknowledge(c.lane(), s)
 	if err != nil {
 		c.d.log.Warn("dialog: a 2xx of before the restart can't be acknowledged", "call_id", v.CallID, "error", err)
 		return true
 	}
 	x.acks[n] = ack
 	if n == 0 && !x.asked {
-		c.lane.After(recoverSoon, &x.timer, x)
+		c.lane().After(recoverSoon, &x.timer, x)
 	}
 	return true
 }

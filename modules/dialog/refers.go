@@ -162,7 +162,7 @@ func (l *lingers) put(c *Call) {
 	}
 	x := &linger{c: c}
 	l.calls[c.t.ID] = x
-	c.lane.After(lingerTime, &x.timer, x)
+	c.lane().After(lingerTime, &x.timer, x)
 }
 
 // drop forgets a call. It runs on its lane.
@@ -170,7 +170,7 @@ func (l *lingers) drop(c *Call) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if x := l.calls[c.t.ID]; x != nil {
-		c.lane.StopTimer(&x.timer)
+		c.lane().StopTimer(&x.timer)
 		delete(l.calls, c.t.ID)
 	}
 }

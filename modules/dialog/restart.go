@@ -15,7 +15,8 @@ func (d *Dialogs) resume(e *engine.Engine) {
 	spread := max(30*time.Second, time.Duration(len(d.kept))*time.Millisecond)
 	for _, r := range d.kept {
 		r.afterRestart()
-		c := &Call{d: d, lane: e.LaneOf(r.Call.CallID), t: *r.Call, vars: r.Vars, sessionAt: r.Session, stored: true, proving: true}
+		c := &Call{d: d, t: *r.Call, vars: r.Vars, sessionAt: r.Session, stored: true, proving: true}
+		c.home.Store(e.LaneOf(r.Call.CallID))
 		k := r.Kept
 		c.settings = settings{maxDuration: k.MaxDuration, flowLost: k.FlowLost, keepalive: k.Keepalive, sessionTimer: k.SessionTimer, endWithoutMedia: k.EndWithoutMedia}
 		if len(r.Keys) > 0 && k.Keepalive == 0 { // as versions before this one wrote it
@@ -39,7 +40,7 @@ func (d *Dialogs) resume(e *engine.Engine) {
 // resumed starts the timers of a call that was there before. BYEs of the time between are noticed
 // by pings, whether the call is pinged otherwise or not.
 func (c *Call) resumed(first time.Duration) {
-	now, wall := c.lane.Now(), c.d.wall()
+	now, wall := c.lane().Now(), c.d.wall()
 	if c.maxDuration > 0 {
 		c.due[timerMax] = now.Add(max(1, c.maxDuration-time.Duration(wall-c.t.AnswerAt)))
 	}

@@ -75,7 +75,8 @@ func (d *Dialogs) track(r *engine.Request, o TrackOptions, await func(func(conte
 		}
 	}
 	m := r.Message()
-	c := &Call{d: d, lane: r.Lane(), req: r}
+	c := &Call{d: d, req: r}
+	c.home.Store(r.Lane())
 	c.t = track.Call{ID: d.newID(), StartedAt: d.wall()}
 	c.t.A.Set(r.Reach())
 	packed(&c.t, m.CallID(), m.Header(message.HeaderFrom), m.Header(message.HeaderTo), m.RequestURI())

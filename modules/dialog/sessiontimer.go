@@ -125,7 +125,7 @@ func (c *Call) sessionExpires(after time.Duration) {
 	}
 	at, due := int64(0), lane.Time(0)
 	if after > 0 {
-		at, due = c.d.wall()+int64(after), c.lane.Now().Add(after)
+		at, due = c.d.wall()+int64(after), c.lane().Now().Add(after)
 	}
 	c.mu.Lock()
 	c.sessionAt = at

@@ -33,15 +33,15 @@ func (c *Call) arm() {
 	}
 	switch {
 	case first == 0:
-		c.lane.StopTimer(&c.timer)
+		c.lane().StopTimer(&c.timer)
 	case !c.timer.Active() || c.timer.When() != first:
-		c.lane.After(first.Sub(c.lane.Now()), &c.timer, c)
+		c.lane().After(first.Sub(c.lane().Now()), &c.timer, c)
 	}
 }
 
 // Expire is the call's timer.
 func (c *Call) Expire(*lane.Timer) {
-	now := c.lane.Now()
+	now := c.lane().Now()
 	for t, at := range c.due {
 		if at == 0 || at > now {
 			continue

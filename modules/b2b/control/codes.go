@@ -55,10 +55,10 @@ func Codes() []Described {
 		{string(Owned), "A script has the leg: it must hand it over."},
 		{string(Taken), "A leg has the id that was chosen."},
 		{string(KeyTaken), "Somebody waits with that key."},
-		{string(Busy), "The leg is in a bridge, or a dial or bridge of it has not come back."},
+		{string(Busy), "The leg is in a bridge, or a dial or bridge of it has not come back; or it was to come from another lane, and something is under way with its party for 5 s."},
 		{string(BadState), "The leg is not in a state for that: it was answered already, or not yet."},
 		{string(NoSDP), "A session description is wanted."},
-		{string(OtherLane), "The two legs live on different lanes: bridge a leg with one that it has dialled."},
+		{string(OtherLane), "The two legs live on different lanes, and the other cannot come: it belongs to more than 64 legs, or a Go program follows it there."},
 		{string(Failed), "It went wrong otherwise: about says how."},
 	}
 }

@@ -209,17 +209,75 @@ func (h *Hub) settle(p *place, s *Session) {
 		p.watching = slices.DeleteFunc(p.watching, func(o *Session) bool { return o == s })
 	}
 	for _, g := range p.sorted() {
-		switch {
-		case g.master != s:
-		case !gone && s.demoted.Load():
-			g.demote(s)
-		case !gone && s.lost.Load():
-			g.wait()
-		case !gone:
-			g.stop()
-		default:
-			g.abandon(s)
+		if g.master == s {
+			g.settle(s)
 		}
+	}
+}
+
+// settle is that for one of them.
+func (g *grip) settle(s *Session) {
+	switch gone := s.gone.Load(); {
+	case gone:
+		g.abandon(s)
+	case s.demoted.Load():
+		g.demote(s)
+	case s.lost.Load():
+		g.wait()
+	default:
+		g.stop()
+	}
+}
+
+// Busy reports whether an order about a leg has not come back: the leg stays on its lane.
+func (h *Hub) Busy(l *dialog.Leg) bool {
+	g := h.place(l).grips[l]
+	return g != nil && g.busy > 0
+}
+
+// Leaves is told that a leg goes to another lane. What it returns is called there when it has come.
+func (h *Hub) Leaves(l *dialog.Leg) (arrives func(at *lane.Lane)) {
+	p, told := h.place(l), h.shots.Load()
+	g := p.grips[l]
+	delete(p.grips, l)
+	var when lane.Time
+	if g != nil && g.waits {
+		when = g.timer.When()
+		l.Lane().StopTimer(&g.timer)
+	}
+	return func(at *lane.Lane) {
+		if g != nil {
+			h.places[at.ID()].grips[l] = g
+		}
+		if when != 0 {
+			at.After(when.Sub(at.Now()), &g.timer, g)
+		}
+		// Behind those that come with it: a session may have gone on both lanes meanwhile
+		if again := h.shots.Load() != told; again || g != nil {
+			at.Return(lane.Func(func(at *lane.Lane) { h.arrived(l, g, at, again) }))
+		}
+	}
+}
+
+// arrived brings a leg in order that has come to a lane. again: sessions were told which legs there
+// are, and may have missed it.
+func (h *Hub) arrived(l *dialog.Leg, g *grip, at *lane.Lane, again bool) {
+	if h.o.Agent.Find(at, l.ID()) != l {
+		return
+	}
+	p := &h.places[at.ID()]
+	switch {
+	case g == nil || p.grips[l] != g:
+	case g.master != nil:
+		p.watch(g.master)
+		g.settle(g.master)
+	case !g.alone:
+		if s := h.pick(g.o.App); s != nil {
+			g.give(s)
+		}
+	}
+	if again {
+		h.Began(l)
 	}
 }
 

@@ -21,6 +21,9 @@ type Options struct {
 	Agent  *dialog.Agent              // of the legs
 	ID     func(l *dialog.Leg) string // names a leg for good
 	LaneOf func(id string) *lane.Lane // where the leg with an id would be; nil: nowhere
+	// At has f called with the token of the lane where the leg with an id is, or where there would
+	// be one: the token of here is held, which LaneOf was. It may have gone on to another.
+	At func(here *lane.Lane, id string, f func(at *lane.Lane))
 	// Find is that leg, if it has not ended, or nil.
 	Find  func(home *lane.Lane, id string) *dialog.Leg
 	Owned func(l *dialog.Leg) bool // a script has it, which would end it
@@ -36,6 +39,7 @@ type Hub struct {
 	eng    atomic.Pointer[engine.Engine]
 	places []place // one a lane, which belongs to the holder of its token
 	next   atomic.Uint64
+	shots  atomic.Uint64 // how often a session was told which legs there are
 
 	mu       sync.Mutex                 // guards changes of what follows
 	ending   bool                       // guarded by mu: no session begins

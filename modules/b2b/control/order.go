@@ -3,7 +3,9 @@ package control
 // Orders: how they are declared, and carried out.
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -132,13 +134,6 @@ func (t *Turn) Name(id string) (string, error) {
 	return id, nil
 }
 
-// Whole is the id of another leg that an order names, on whatever lane it is, as everybody knows
-// it. Mastered says on that lane whether the session may order it about.
-func (t *Turn) Whole(id string) string { return t.full(id) }
-
-// Mastered reports whether the session is the master of a leg, whose lane's token is held.
-func (t *Turn) Mastered(l *dialog.Leg) bool { return t.hub.place(l).master(l) == t.session }
-
 // Room reports whether the session may be the master of so many more legs.
 func (t *Turn) Room(legs int) bool { return t.session.legs.Load()+int64(legs) <= t.hub.most.legs }
 
@@ -164,20 +159,81 @@ func (t *Turn) Take(l *dialog.Leg) {
 	}
 }
 
-// Other is another leg that the order names, whose master the session must be too. nil: the order
-// was refused.
-func (t *Turn) Other(id string) *dialog.Leg {
+// There has f look at another leg that the order names, on the leg's lane, if the session is its
+// master too; then goes on afterwards, on the lane of the order's own leg. The order is refused if
+// f says why, or there is no such leg; about is for people. The leg is held until then.
+func (t *Turn) There(id, about string, f func(l *dialog.Leg) Code, then func()) {
+	t.Hold()
+	t.there(t.full(id), func(l *dialog.Leg, code Code, why string) {
+		if l != nil {
+			code, why = f(l), ""
+		}
+		t.back(code, cmp.Or(about, why), then)
+	})
+}
+
+// With goes on with another leg that the order names, whose master the session must be too, when it
+// is on the lane of the order's own: it comes there.
+func (t *Turn) With(id string, then func(other *dialog.Leg)) {
 	id = t.full(id)
+	here := func() {
+		if l, code, about := t.find(t.Lane, id); code != "" {
+			t.Refuse(code, about)
+		} else {
+			then(l)
+		}
+	}
+	if t.hub.o.Find(t.Lane, id) != nil {
+		here()
+		return
+	}
+	t.Hold()
+	t.there(id, func(l *dialog.Leg, code Code, about string) {
+		if l == nil {
+			t.back(code, about, nil)
+			return
+		}
+		t.hub.o.Agent.BringSoon(l, t.Lane, func(err error) { t.back(staying(err), "", here) })
+	})
+}
+
+// staying is why a leg cannot come.
+func staying(err error) Code {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, dialog.ErrPinned):
+		return OtherLane
+	case errors.Is(err, dialog.ErrState):
+		return BadState
+	}
+	return Busy
+}
+
+// there calls f with another leg of the session's, or with why there is none, on the leg's lane.
+func (t *Turn) there(id string, f func(l *dialog.Leg, code Code, about string)) {
 	home := t.hub.o.LaneOf(id)
-	if home != nil && home != t.Lane {
-		t.Refuse(OtherLane, "")
-		return nil
+	if home == nil {
+		f(nil, t.missing(id), t.why(id))
+		return
 	}
-	l, code, about := t.find(home, id)
-	if code != "" {
-		t.Refuse(code, about)
-	}
-	return l
+	home.Return(lane.Func(func(*lane.Lane) {
+		t.hub.o.At(home, id, func(at *lane.Lane) { f(t.find(at, id)) })
+	}))
+}
+
+// back goes on with an order on the lane of its leg, whatever lane's token is held; or refuses it.
+func (t *Turn) back(code Code, about string, then func()) {
+	t.Lane.Return(lane.Func(func(*lane.Lane) {
+		switch {
+		case code != "":
+			t.Refuse(code, about)
+		case t.hub.place(t.Leg).master(t.Leg) != t.session: // it was ended meanwhile
+			t.Refuse(NotMaster, "")
+		default:
+			then()
+		}
+	}))
 }
 
 // Info describes a leg of the lane.
@@ -253,22 +309,32 @@ func (c *Conn) carryOut(s *Session, m message, o *Order) {
 	c.queued.Add(1)
 	if !home.Post(lane.Func(func(*lane.Lane) {
 		c.taken()
-		t.Lane = home
-		switch {
-		case s.gone.Load(): // nobody would end what it begins
-			t.Refuse(NoSession, "")
-		case !o.Asks && s.demoted.Load():
-			t.Refuse(MayNotAct, "")
-		case about:
-			t.onLeg(o, home, options)
-		case s.legs.Load() >= c.hub.most.legs:
-			t.Refuse(Full, "")
-		default:
-			t.begin(o, options)
+		if about {
+			c.hub.o.At(home, m.leg, func(at *lane.Lane) { t.on(o, at, options) })
+			return
 		}
+		t.on(o, home, options)
 	})) {
 		c.taken()
 		t.Refuse(Overload, "")
+	}
+}
+
+// on begins an order on a lane.
+func (t *Turn) on(o *Order, home *lane.Lane, options any) {
+	s := t.session
+	t.Lane = home
+	switch {
+	case s.gone.Load(): // nobody would end what it begins
+		t.Refuse(NoSession, "")
+	case !o.Asks && s.demoted.Load():
+		t.Refuse(MayNotAct, "")
+	case t.message.leg != "":
+		t.onLeg(o, home, options)
+	case s.legs.Load() >= t.hub.most.legs:
+		t.Refuse(Full, "")
+	default:
+		t.begin(o, options)
 	}
 }
 

@@ -251,6 +251,7 @@ func (x *expirer) Expire(*lane.Timer) {
 // does, the session hears of everything there: nothing is lost between, and nothing told twice.
 func (s *Session) snapshot() {
 	h := s.hub
+	h.shots.Add(1)
 	others := newBudget(int64(h.most.listed), mostOthers)
 	var left, number, out atomic.Int64
 	left.Store(int64(len(h.places)))
