@@ -229,7 +229,7 @@ func (l *Leg) mayLeave() error {
 	}
 	if r := l.rare; r != nil {
 		switch {
-		case r.ask != nil || r.refer != nil || r.takes != nil || len(r.refers) > 0 || r.notes > 0 || r.upIn != nil || r.upOut:
+		case r.ask != nil || r.refer != nil || r.takes != nil || len(r.refers) > 0 || r.notes > 0 || r.former > 0 || r.upIn != nil || r.upOut:
 			return ErrBusy
 		case r.ear != nil && r.ear.done != nil || len(r.earlies) > 0 || r.rel != nil && r.rel.timer.Active():
 			return ErrBusy

@@ -110,6 +110,47 @@ func TestBusyLegStays(t *testing.T) {
 	})
 }
 
+// Whom the party of a leg talked to that goes to somebody else is ended, or talks to it again, when
+// that one has answered or not: until then it stays on the lane.
+func TestFormerPeerStays(t *testing.T) {
+	for _, code := range []int{200, 486} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			x := newThreeOn(t, 7150, 3)
+			over := false
+			x.on(x.a, func() {
+				if err := x.agent.Transfer(x.a, []*engine.Target{{URI: carolURI}}, dialog.DialOptions{}, dialog.BridgeOptions{}, func(*dialog.Leg, *engine.Response) { over = true }); err != nil {
+					t.Error(err)
+				}
+			})
+			in, came := x.got(x.carol, "INVITE", 1), errors.New("not yet")
+			x.settle(x.bob)
+			to := x.elsewhere(x.far)
+			x.on(x.far, func() {
+				if err := x.agent.Bring(x.far, to, nil); !errors.Is(err, dialog.ErrBusy) {
+					t.Errorf("during the transfer: %v", err)
+				}
+				x.agent.BringSoon(x.far, to, func(err error) { came = err })
+			})
+			x.reply(in, code, phone.Reply{Media: own})
+			x.settle(x.alice, x.bob, x.carol)
+			if !over {
+				t.Error("the transfer is not over")
+			}
+			if code == 200 {
+				if n := len(x.methods(x.bob, "BYE")); n != 1 || came == nil {
+					t.Errorf("bob got %d BYEs, and his leg came (%v)", n, came)
+				}
+				x.ended(x.o.Dialog(), x.carol)
+				return
+			}
+			if came != nil || x.a.Peer() != x.far || x.a.Lane() != to {
+				t.Errorf("%v: alice talks on %v", came, x.a.Lane())
+			}
+			x.ended(x.o.Dialog(), x.bob)
+		})
+	}
+}
+
 // What is repeated after its leg has gone to another lane, once or twice, is answered as it was: a
 // request of the party's, also one that was refused, and a 2xx of its own gets its ACK again.
 func TestRepeatedAfterMove(t *testing.T) {

@@ -23,6 +23,7 @@ type rare struct {
 	takes    *taking      // whose place it takes when it is answered
 	refers   []*sentRefer // what it is asked to do by REFER
 	notes    int          // NOTIFYs to it that have no answer
+	former   int          // transfers under way of whom it talked to, which end it or have it back
 	byeWaits bool         // for those
 
 	upIn     *engine.Incoming // its UPDATE that has no answer

@@ -46,6 +46,7 @@ func (x *moving) dial(targets []*engine.Target, o DialOptions) error {
 	x.take(l)
 	if x.peer = l.Peer(); x.peer != nil {
 		x.take(x.peer)
+		x.peer.more().former++
 		l.bridge.finish(nil, WhyMoved)
 	}
 	if o.From == "" {
@@ -67,6 +68,9 @@ func (x *moving) take(l *Leg) {
 
 // came is what dialling came to.
 func (x *moving) came(far *Leg, res *engine.Response) {
+	if x.peer != nil {
+		x.peer.rare.former--
+	}
 	if far == nil {
 		x.agent.tell(Event{Kind: EventTransfer, Leg: x.leg, Why: Failed, Code: res.Code()})
 	}

@@ -1,7 +1,8 @@
-//go:build linux && (amd64 || arm64 || riscv64 || loong64) && !portable
+//go:build linux && (amd64 || arm64 || riscv64 || loong64) && !portable && !race
 
 // The system calls of a connection without telling Go's scheduler: they never wait, and what it
-// does about calls that might costs more than they do (see udpSend.call).
+// does about calls that might costs more than they do (see udpSend.call). The race detector wants
+// to be told: who reads comes after who wrote.
 
 package transport
 

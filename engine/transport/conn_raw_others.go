@@ -1,4 +1,4 @@
-//go:build unix && (portable || !(linux && (amd64 || arm64 || riscv64 || loong64)))
+//go:build unix && (portable || race || !(linux && (amd64 || arm64 || riscv64 || loong64)))
 
 package transport
 
