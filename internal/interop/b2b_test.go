@@ -176,7 +176,7 @@ func TestLinphonesCallBackToBack(t *testing.T) {
 	if raceBuild() {
 		return // once is enough
 	}
-	s := start(t, "--no-watch", "--lanes", "1", script(t, b2bScript))
+	s := start(t, "--no-watch", "--lanes", "4", script(t, b2bScript))
 	phones := map[string]*linphone{}
 	for user, friend := range map[string]string{"alice": "bob", "bob": "carol", "carol": "alice"} {
 		phones[user] = startLinphone(t, s, user, friend)
@@ -195,13 +195,15 @@ func TestLinphonesCallBackToBack(t *testing.T) {
 	call(t, bob, "bob")
 	s.heldBy(t, "alice", "bob", func() { alice.does("pause") }, func() { alice.does("resume 1") })
 	s.heldBy(t, "bob", "alice", func() { bob.does("pause") }, func() { bob.does("resume 1") })
+	from := alice.out.count()
 	alice.does("pause")
+	alice.says(from, "is now paused") // before that it makes no REFER
 	call(t, carol, "carol")
 	line := s.log.count()
 	alice.does("transfer 1 --to-call 2")
 	s.says(t, line, "moved")
 	s.says(t, line, "alice ended")
-	from := bob.out.count()
+	from = bob.out.count()
 	carol.does("terminate")
 	bob.says(from, "ended")
 	s.noLegs(t)
