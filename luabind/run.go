@@ -351,6 +351,7 @@ func run(l *lua.LState, base *frame) {
 					s.abandon()
 					return
 				}
+				t.mayQuit = false // for this call alone
 				s.leave(f, f.localBase+a, n, c-1)
 				w.regs = reg.array[f.localBase:]
 				continue

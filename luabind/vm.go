@@ -272,7 +272,7 @@ func (v *vm) begun(o *reqObj) (t *thread, s saved, refused *ScriptError) {
 	t = v.thread()
 	t.req, t.depth, t.route = o, depth, false
 	t.quota, t.replaced, v.heir = v.heir, false, nil
-	t.frame, t.quit = nil, ""
+	t.frame, t.quit, t.mayQuit, t.gone = nil, "", false, false
 	if o != nil {
 		o.active++
 	}

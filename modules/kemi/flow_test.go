@@ -217,6 +217,9 @@ func TestFlowRows(t *testing.T) {
 		{"1/exit from deep within", `local function deep(n) if n == 0 then KSR.x.exit() end deep(n - 1) end
 function ksr_request_route() KSR.sl.send_reply(480, "Deep") deep(40) KSR.setflag(1) error("on") end`, 0, 480, "Deep"},
 		{"1/exit as a tail call", `local function out() return KSR.x.exit() end function ksr_request_route() KSR.sl.send_reply(480, "Tail") out() error("on") end`, 0, 480, "Tail"},
+		{"1/exit as a tail call, after one that is refused", `local function out() return KSR.x.exit() end function ksr_request_route() KSR.sl.send_reply(480, "Tail") KSR.x.exit("stray") out() error("on") end`, 0, 480, "Tail"},
+		{"1/exit inside pcall, after one that is refused", `function ksr_request_route() KSR.x.exit("stray") local _, why = pcall(KSR.x.exit) KSR.sl.send_reply(480, why) end`, 0, 480, "~~ksr~exit~~"},
+		{"1/exit in a coroutine, after one that is refused", `function ksr_request_route() KSR.x.exit("stray") local ok = coroutine.resume(coroutine.create(KSR.x.exit)) KSR.sl.send_reply(480, tostring(ok)) end`, 0, 480, "false"},
 		{"1/exit in a function that Lua calls", `function ksr_request_route() KSR.sl.send_reply(480, "Called") string.gsub("abc", ".", function() KSR.x.exit() end) error("on") end`, 0, 480, "Called"},
 		{"1/exit in a comparison", `function ksr_request_route() KSR.sl.send_reply(480, "Sorted") table.sort({ 3, 2, 1 }, function() KSR.x.exit() end) error("on") end`, 0, 480, "Sorted"},
 		{"1/exit in an iterator", `function ksr_request_route() KSR.sl.send_reply(480, "Iterated") for _ in function() KSR.x.exit() end do end error("on") end`, 0, 480, "Iterated"},
