@@ -182,6 +182,9 @@ func (r *Referral) bringTalk(o DialOptions, b BridgeOptions) {
 	a, here := r.Leg.agent, r.Leg.lane
 	came := func(talk *Leg, err error) {
 		peer := r.Leg.Peer()
+		if err == nil && a.named(here, r.Leg, r.named) != talk { // it has gone on already
+			err = ErrBusy
+		}
 		switch {
 		case r.over: // its sender has left meanwhile
 		case peer == nil || errors.Is(err, ErrState): // whom it talked to, or was to

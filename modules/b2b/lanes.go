@@ -35,9 +35,9 @@ func (x *leg) ask(here *lane.Lane, begin func(done func())) bool {
 	e := x.m.eng.Load()
 	home := x.lane()
 	return e.AskOn(here, home, func(done func()) {
-		x.on(home, func(at *lane.Lane) {
+		x.on(home, func(*lane.Lane) {
 			begin(func() {
-				if here == home && at != here { // it is woken there
+				if here == home { // it is woken there, and the leg may have gone on
 					here.Return(lane.Func(func(*lane.Lane) { done() }))
 					return
 				}
