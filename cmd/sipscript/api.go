@@ -80,7 +80,7 @@ type (
 )
 
 func (s *server) operations() []openapi.Operation {
-	return append(slices.Concat(s.canaryOperations(), s.listenerOperations(), s.replayOperations()), []openapi.Operation{
+	return append(slices.Concat(s.canaryOperations(), s.listenerOperations(), s.replayOperations(), s.profileOperations()), []openapi.Operation{
 		{Method: "GET", Path: "/api/v1/lanes", Summary: "list the lanes and how busy they are", Answer: lanesAnswer{}, Fails: []int{503}, Serve: s.once(s.answerLanes)},
 		{Method: "GET", Path: "/api/v1/generations", Summary: "list the generations of the script that are there", Answer: generationsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerGenerations)},
 		{Method: "GET", Path: "/api/v1/arguments", Summary: "list the arguments of the script", Answer: argumentsAnswer{}, Fails: []int{503}, Serve: s.once(s.answerArguments)},

@@ -31,6 +31,7 @@ func serverCommands() []host.Command {
 		}, Run: func(c *host.Invocation) error { return c.Alone(showArguments, "list", "set", "unset") }},
 		{Name: "log-level", Usage: "show the level of the log of a running server, or change it", Args: "[LEVEL]", Remote: true, Flags: show, Run: logLevel},
 		listenersCommand(),
+		profileCommand(),
 	}
 }
 

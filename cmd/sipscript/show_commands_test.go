@@ -159,7 +159,7 @@ func newAsker(t *testing.T, addr string) func(method, path string, body io.Reade
 // Whatever else asks a running server says why it takes one of the two, or neither.
 func TestOtherCommandsThatAsk(t *testing.T) {
 	why := map[string]string{
-		"reload": "acts", "replay": "runs two scripts: --json", "trace": "shows calls as they happen", "explain": "tells one call: --json",
+		"reload": "acts", "replay": "runs two scripts: --json", "trace": "shows calls as they happen", "explain": "tells one call: --json", "profile": "writes a file",
 	}
 	for _, c := range newApp(environment{lookup: only("", "")}).Commands {
 		names := map[string]bool{}
