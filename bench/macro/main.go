@@ -36,7 +36,14 @@ func main() {
 	flag.BoolVar(&b.turns, "turns", false, "all servers run at once and are loaded by turns, for small differences on a machine whose speed changes")
 	flag.IntVar(&b.warm, "warm", 0, "seconds of load before the first one that counts")
 	flag.DurationVar(&b.rest, "rest", 0, "memory is measured this long after the load")
+	flag.StringVar(&b.profile, "profile", "", "write a profile of the processor for each of our servers to this directory; takes a little of what is measured")
 	flag.Parse()
+	if b.profile != "" {
+		if err := os.MkdirAll(b.profile, 0o755); err != nil {
+			fmt.Fprintln(os.Stderr, "macro:", err)
+			os.Exit(1)
+		}
+	}
 	dir, err := os.MkdirTemp("", "sipbench")
 	if err == nil {
 		defer os.RemoveAll(dir)

@@ -24,6 +24,7 @@ type bench struct {
 	dir                         string
 	rate, seconds, rounds, warm int
 	rest                        time.Duration
+	profile                     string // a directory; "" for no profiles
 	turns                       bool
 }
 
@@ -120,6 +121,22 @@ func (s *running) load(more ...string) ([]byte, error) {
 	return cmd.Output()
 }
 
+// profile samples the processor for the time of one load, where -profile is given; done waits for
+// the file. The one of the last round is left.
+func (s *running) profile() (done func() error) {
+	if s.b.profile == "" || !s.c.ours {
+		return func() error { return nil }
+	}
+	file := filepath.Join(s.b.profile, s.c.name+".pprof")
+	_ = os.Remove(file)
+	cmd := exec.Command(filepath.Join(s.b.dir, "sipscript"), "profile", "--admin", s.admin, "--seconds", strconv.Itoa(s.b.seconds), file)
+	cmd.Stderr = s.log
+	if err := cmd.Start(); err != nil {
+		return func() error { return err }
+	}
+	return cmd.Wait
+}
+
 // turn loads the server once.
 func (s *running) turn() (r row, err error) {
 	var before, after pauses
@@ -130,8 +147,9 @@ func (s *running) turn() (r row, err error) {
 	}
 	pid := s.cmd.Process.Pid
 	used, kept := cpuOf(pid), memoryOf(pid)
+	profiled := s.profile()
 	out, err := s.load()
-	if err != nil {
+	if err = errors.Join(err, profiled()); err != nil {
 		return r, s.failed("load", err)
 	}
 	if err := json.Unmarshal(out, &r); err != nil {
