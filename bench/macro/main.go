@@ -102,7 +102,9 @@ func (b *bench) contenders() (list []contender, err error) {
 		contender{name: "ours-redirect", args: b.ours("bench/redirect.lua"), load: []string{"-expect", "302"}, ours: true},
 		contender{name: "ours-fork10", args: b.ours("bench/fork.lua"), load: forkLoad, ours: true, beside: "kamailio-fork10"},
 		contender{name: "ours-carrier", args: b.oursCarrier, load: carrierLoad, ours: true, beside: "kamailio-carrier"},
-		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true},
+		contender{name: "ours-dispatch", args: b.ours("bench/dispatch.lua"), ours: true, beside: "kamailio-dispatch"},
+		// Kamailio's writes no log, and remembers no call
+		contender{name: "ours-dispatch-bare", args: b.ours("bench/dispatch.lua", "--no-call-log", "--ring", "0"), ours: true, beside: "kamailio-dispatch"},
 		contender{name: "ours-dialog", args: b.ours("bench/dialog.lua"), ours: true, beside: "ours"},
 		contender{name: "ours-b2b", args: b.ours("bench/b2b.lua"), ours: true, beside: "ours"}), nil
 }
