@@ -7,7 +7,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -183,10 +182,21 @@ func (c *callLog) put(r *engine.CallReport) {
 
 // write adds the line of a call to the text.
 func (c *callLog) write(r *callLine) {
+	lost := int(c.lost.Swap(0))
+	q := quickLine{b: c.text.AvailableBuffer(), json: c.json}
+	if q.write(r, lost) {
+		c.text.Write(q.b)
+		return
+	}
+	c.writeSlowly(r, lost)
+}
+
+// writeSlowly is write for any values.
+func (c *callLog) writeSlowly(r *callLine, lost int) {
 	args := []any{
 		"call_id", r.CallID, "from", r.From, "to", r.To, "uri", r.URI, "target", r.Target, "user", r.User, "source", r.Source.String(),
 		"transport", r.Kind.String(), "status", r.Code, "reason", r.Cause, "branches", r.Tried, "ringing", seconds(r.Ringing), "setup", seconds(r.Answered),
-		"duration", seconds(r.Lasted), "ended_by", r.EndedBy, "at", r.Place, "suppressed", int(c.lost.Swap(0)),
+		"duration", seconds(r.Lasted), "ended_by", r.EndedBy, "at", r.Place, "suppressed", lost,
 	}
 	said := args[:0] // what there is nothing to say about is left out
 	for i := 0; i < len(args); i += 2 {
@@ -200,7 +210,9 @@ func (c *callLog) write(r *callLine) {
 }
 
 // seconds are those of a duration, to the millisecond.
-func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
+func seconds(d time.Duration) float64 { return float64(milliseconds(d)) / 1000 }
+
+func milliseconds(d time.Duration) int64 { return int64(d.Round(time.Millisecond) / time.Millisecond) }
 
 // reporters are several in one.
 type reporters []engine.Reporter

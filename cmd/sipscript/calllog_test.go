@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"sync"
@@ -42,6 +43,81 @@ func TestCallLog(t *testing.T) {
 	}
 	if !strings.Contains(lines[1], `call_id="c2\nlevel=ERROR"`) || !strings.Contains(lines[1], "status=408 reason=timeout") {
 		t.Error(lines[1])
+	}
+}
+
+// A line is what slog's handlers make of it, whatever is in it.
+func TestCallLineIsAsSlogWritesIt(t *testing.T) {
+	const seed = 1
+	t.Log("seed", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	word := func() string {
+		text := ""
+		for range r.IntN(12) {
+			if r.IntN(9) == 0 {
+				text += []string{" ", "=", "[2001:db8::1]", ";ob"}[r.IntN(4)]
+			}
+			odd := "=\"\\ <>&'\x7f\x00\nü☎\xff"
+			if r.IntN(40) == 0 {
+				i := r.IntN(len(odd))
+				text += odd[i : i+1]
+				continue
+			}
+			text += string(rune('!' + r.IntN('~'-'!')))
+		}
+		return text
+	}
+	long := func() time.Duration {
+		return []time.Duration{0, 1, 499_999, 500_000, time.Millisecond, 10 * time.Millisecond, time.Second, 1100 * time.Millisecond, time.Duration(r.Int64N(1e15)), -time.Second}[r.IntN(10)]
+	}
+	zones := []*time.Location{time.UTC, time.FixedZone("east", 19800), time.FixedZone("west", -12600)}
+	quick := 0
+	for i := range 20_000 {
+		line := &callLine{engine.CallReport{CallID: word(), From: word(), To: word(), URI: word(), Target: word(), User: word(), Place: word(), EndedBy: word(), Cause: word(),
+			Code: r.IntN(700), Tried: r.IntN(3), Ringing: long(), Answered: long(), Lasted: long(), Kind: transport.Kind(r.IntN(int(transport.WSS) + 1))},
+			time.Unix(r.Int64N(4e9), r.Int64N(1e9)).In(zones[r.IntN(len(zones))])}
+		switch r.IntN(4) {
+		case 0:
+			line.Source = netip.MustParseAddrPort("[2001:db8::1]:5060")
+		case 1:
+			line.Source = netip.MustParseAddrPort("[fe80::1%eth0]:5060")
+		case 2:
+			line.Source = netip.MustParseAddrPort("192.0.2.1:5060")
+		}
+		if i%7 == 0 { // whole nanoseconds differ from milliseconds
+			line.at = line.at.Truncate(time.Millisecond)
+		}
+		for _, json := range []bool{false, true} {
+			c := newCallLog(io.Discard, slog.LevelInfo, json)
+			lost := r.IntN(2) * r.IntN(5000)
+			c.lost.Store(int64(lost))
+			c.writeSlowly(line, lost)
+			want := c.text.String()
+			c.text.Reset()
+			c.write(line)
+			if got := c.text.String(); got != want {
+				t.Fatalf("%d: %s, want %s", i, got, want)
+			}
+			if q := (quickLine{json: json}); q.write(line, lost) {
+				quick++
+			}
+			c.close()
+		}
+	}
+	if quick < 1000 || quick > 39_000 {
+		t.Errorf("%d of 40,000 were written quickly: the test says little", quick)
+	}
+}
+
+// Nothing is allocated for an ordinary line.
+func TestCallLineAllocatesNothing(t *testing.T) {
+	for _, json := range []bool{false, true} {
+		c := newCallLog(io.Discard, slog.LevelInfo, json)
+		defer c.close()
+		line := &callLine{*aCall(), time.Now()}
+		if n := testing.AllocsPerRun(100, func() { c.write(line); c.send() }); n > 0 {
+			t.Errorf("json %v: %v allocations", json, n)
+		}
 	}
 }
 
