@@ -4,11 +4,9 @@ package engine
 // (RFC 3891) belongs to the lane that has the dialog, and so does all that follows it.
 
 import (
+	"errors"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/message"
@@ -21,179 +19,55 @@ type Settler interface {
 	Settles(l *lane.Lane, replaces string) bool
 }
 
-const (
-	mostHomes = 10_000
-	homeTime  = 10 * time.Minute // until a call is over that nobody has kept
-)
-
-// homes are the lanes of such calls.
-type homes struct {
-	n  atomic.Int32 // how many there are: mostly none
-	mu sync.RWMutex
-	of map[string]*otherHome // by Call-ID; guarded by mu
-	// full: with so many, those that are over are forgotten; guarded by mu
-	full int
-}
-
-type otherHome struct {
-	index int
-	tag   string    // of who has sent the INVITE: others may know the Call-ID, and have their calls
-	own   bool      // it is this server's tag: of a dialog that has moved (MoveHomes)
-	keeps int       // who keeps it
-	until lane.Time // if nobody does
-	was   []wasHome // the lanes that it has left not long ago: see looks
-}
-
-// wasHome is a lane that a dialog has left, where its transactions are until they end.
-type wasHome struct {
-	index int
-	until lane.Time
-}
-
-// has reports whether it is that of the dialog with these tags: this server's, and the other
-// side's. The two sides of a call of this server with itself have the same tags, the other way
-// round.
-func (x *otherHome) has(local, remote []byte) bool {
-	return x.tag == string(local) || !x.own && x.tag == string(remote)
-}
-
-// find is the lane of a Call-ID, if it has another than its own.
-func (h *homes) find(callID []byte) (index int, ok bool) {
-	if h.n.Load() == 0 {
-		return 0, false
-	}
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	x := h.of[string(callID)]
-	if x == nil {
-		return 0, false
-	}
-	return x.index, true
-}
-
-// findFor is find for a dialog with these tags: of either side.
-func (h *homes) findFor(callID, from, to []byte) (index int, ok bool) {
-	if h.n.Load() == 0 {
-		return 0, false
-	}
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	x := h.of[string(callID)]
-	if x == nil || x.tag != string(from) && x.tag != string(to) {
-		return 0, false
-	}
-	return x.index, true
-}
-
-// findOwn is find for a dialog of a user agent on this server.
-func (h *homes) findOwn(callID, local, remote []byte) (index int, ok bool) {
-	if h.n.Load() == 0 {
-		return 0, false
-	}
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	x := h.of[string(callID)]
-	if x == nil || !x.has(local, remote) {
-		return 0, false
-	}
-	return x.index, true
-}
-
-// settle gives the Call-ID of an INVITE to a lane, for its sender. It reports false if there is no
-// room, or another has it.
-func (h *homes) settle(m *message.Message, l *lane.Lane) bool {
-	callID, tag := string(m.CallID()), string(m.FromTag())
-	if tag == "" {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.of == nil {
-		h.of = map[string]*otherHome{}
-	}
-	now := l.Now()
-	h.forget(callID, now)
-	if h.of[callID] == nil && len(h.of) < mostHomes {
-		h.of[callID] = &otherHome{index: l.ID(), tag: tag, until: now.Add(homeTime)}
-	}
-	h.n.Store(int32(len(h.of)))
-	x := h.of[callID]
-	if x == nil || x.index != l.ID() || x.own {
-		return false
-	}
-	if x.tag != tag && x.keeps <= 0 { // who was challenged may come back with another
-		x.tag = tag
-	}
-	return x.tag == tag
-}
-
-// forget drops that of a Call-ID if it is over, and each time that there are twice as many as were
-// left the last time all that are. mu is held.
-func (h *homes) forget(callID string, now lane.Time) {
-	if x := h.of[callID]; x != nil && x.over(now) {
-		delete(h.of, callID)
-	}
-	if len(h.of) < h.full {
-		return
-	}
-	for id, x := range h.of {
-		if x.over(now) {
-			delete(h.of, id)
-		}
-	}
-	h.full = min(max(2*len(h.of), 64), mostHomes)
-}
-
-// over reports whether nobody keeps it any more: less than 0 of a call that was there before.
-func (x *otherHome) over(now lane.Time) bool { return x.keeps <= 0 && now >= x.until }
-
 // Dialog names a dialog of a user agent on this server.
 type Dialog struct {
 	CallID, Local, Remote string // the tags: this server's, and the other side's
 }
 
-const (
-	mostWas = 8 // of the lanes that a dialog has left
-	// How long the transactions last that it had there: Timers D, H, J and L
-	wasTime = 32 * time.Second
+// Errors of MoveHomes.
+var (
+	// ErrManyMoved is the error while there is no room, or the server ends.
+	ErrManyMoved = errors.New("too many dialogs have moved not long ago, or the server ends")
+	// ErrSameCallID is the error for one of many dialogs with one Call-ID, the others of which have
+	// moved: it stays.
+	ErrSameCallID = errors.New("too many dialogs with the same Call-ID have moved")
 )
 
 // MoveHomes gives dialogs to another lane, where their messages come from now on. arrive is queued
-// there before any of them. It reports false, and does nothing, if there is no room, another dialog
-// with one of the Call-IDs has moved, or the server ends. from is the lane that the dialogs leave,
+// there before any of them. With an error it does nothing. from is the lane that the dialogs leave,
 // whose token is held.
-func (e *Engine) MoveHomes(list []Dialog, from, to *lane.Lane, arrive func()) bool {
+func (e *Engine) MoveHomes(list []Dialog, from, to *lane.Lane, arrive func()) error {
 	h, now := &e.homes, from.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	fresh := 0
+	h.forget(now)
+	if !h.room() {
+		return ErrManyMoved
+	}
 	for i, d := range list {
-		h.forget(d.CallID, now)
-		x := h.of[d.CallID]
-		if x != nil && !x.has([]byte(d.Local), []byte(d.Remote)) || slices.ContainsFunc(list[:i], func(o Dialog) bool { return o.CallID == d.CallID }) {
-			return false
+		same := h.same(d.CallID, now)
+		for _, o := range list[:i+1] {
+			if o.CallID == d.CallID && h.own(o) == nil {
+				same++
+			}
 		}
-		if x == nil {
-			fresh++
+		if same > mostSame && h.own(d) == nil {
+			return ErrSameCallID
 		}
 	}
-	if len(h.of)+fresh > mostHomes || !to.Return(lane.Func(func(*lane.Lane) { arrive() })) {
-		return false
-	}
-	if h.of == nil {
-		h.of = map[string]*otherHome{}
+	if !to.Return(lane.Func(func(*lane.Lane) { arrive() })) {
+		return ErrManyMoved
 	}
 	for _, d := range list {
-		x := h.of[d.CallID]
-		if x == nil {
-			x = &otherHome{tag: d.Local, own: true, keeps: 1}
-			h.of[d.CallID] = x
+		x := h.own(d)
+		if x == nil { // whoever has it keeps it: that ends with LeaveHome
+			x = &otherHome{callID: d.CallID, tag: d.Local, own: true, keeps: 1}
+			h.add(x)
 		}
 		x.leaves(from.ID(), now)
 		x.index = to.ID()
 	}
-	h.n.Store(int32(len(h.of)))
-	return true
+	return nil
 }
 
 // leaves notes a lane that the dialog leaves.
@@ -209,9 +83,9 @@ func (x *otherHome) leaves(index int, now lane.Time) {
 func (h *homes) before(m *message.Message, l *lane.Lane) (list []wasHome) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	x := h.of[string(m.CallID())]
 	local, remote := tagsOf(m)
-	if x == nil || len(x.was) == 0 || !x.has(local, remote) {
+	x := h.of[string(m.CallID())].ofOwn(local, remote)
+	if x == nil || len(x.was) == 0 {
 		return nil
 	}
 	now := l.Now()
@@ -236,25 +110,7 @@ func tagsOf(m *message.Message) (local, remote []byte) {
 func (e *Engine) KeepHome(d Dialog) bool { return e.homes.keep(d, 1, 0) }
 
 // LeaveHome ends that. Late messages still come to the lane for a while.
-func (e *Engine) LeaveHome(l *lane.Lane, d Dialog) {
-	e.homes.keep(d, -1, l.Now().Add(homeTime))
-}
-
-func (h *homes) keep(d Dialog, by int, until lane.Time) bool {
-	if h.n.Load() == 0 {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	x := h.of[d.CallID]
-	if x == nil || !x.has([]byte(d.Local), []byte(d.Remote)) {
-		return false
-	}
-	if x.keeps += by; until != 0 {
-		x.until = until
-	}
-	return true
-}
+func (e *Engine) LeaveHome(l *lane.Lane, d Dialog) { e.homes.keep(d, -1, l.Now()) }
 
 // replaces is the lane that may have the dialog whose place an INVITE takes; nil if it takes none.
 func (e *Engine) replaces(m *message.Message) *lane.Lane {
@@ -265,8 +121,19 @@ func (e *Engine) replaces(m *message.Message) *lane.Lane {
 	if v == nil {
 		return nil
 	}
-	id, _, _ := strings.Cut(string(v), ";")
-	return e.laneOf([]byte(strings.TrimSpace(id)))
+	id, params, _ := strings.Cut(string(v), ";")
+	p := message.Params(";" + params)
+	callID := []byte(strings.TrimSpace(id))
+	to, _ := p.Get("to-tag") // of whom the header is for (RFC 3891 §6.1)
+	from, _ := p.Get("from-tag")
+	i, ok := e.homes.findOwn(callID, to, from)
+	if !ok { // our peer, as its party names it
+		i, ok = e.homes.findOwn(callID, from, to)
+	}
+	if !ok {
+		i = e.hashed(callID)
+	}
+	return e.lanes[i]
 }
 
 // settles has the INVITE of a packet stay on the lane that the dialog is on; otherwise it goes to

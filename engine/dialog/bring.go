@@ -53,18 +53,22 @@ func (a *Agent) Bring(l *Leg, to *lane.Lane, then func()) error {
 		return ErrBusy
 	}
 	m.leave(to)
-	if a.eng.MoveHomes(homes, from, to, func() {
+	err = a.eng.MoveHomes(homes, from, to, func() {
 		m.arrive(to)
 		if then(); a.ends.Load() { // who has ended all others found them nowhere
 			for _, x := range m.legs {
 				x.hangUp(503, WhyShutdown, "")
 			}
 		}
-	}) {
+	})
+	if err == nil {
 		return nil
 	}
 	m.acks(from)
 	m.arrive(from)
+	if errors.Is(err, engine.ErrSameCallID) {
+		return ErrPinned
+	}
 	return ErrBusy
 }
 
@@ -174,19 +178,12 @@ func (m *movers) leave(to *lane.Lane) {
 		m.arrivals = append(m.arrivals, f.Leaves(to))
 	}
 	for _, l := range m.legs {
-		if !slices.Contains(m.legs, l.met) {
-			l.met = nil
-		}
-		if !slices.Contains(m.legs, l.answers) {
-			l.answers = nil
-		}
 		if f := l.agent.o.Leaves; f != nil {
 			m.arrivals = append(m.arrivals, f(l, to))
 		}
 	}
 	for _, l := range m.legs {
-		session := l.leave(to)
-		m.arrivals = append(m.arrivals, func(at *lane.Lane) { l.arrive(at, session) })
+		m.arrivals = append(m.arrivals, l.leave(to, m.legs))
 	}
 }
 
@@ -241,29 +238,43 @@ func (l *Leg) mayLeave() error {
 	return nil
 }
 
-// leave takes the leg from its lane. It returns when the session timer runs out; 0 for never.
-func (l *Leg) leave(to *lane.Lane) (session lane.Time) {
-	delete(l.agent.tables[l.lane.ID()], l.tag)
-	l.lane.StopTimer(&l.limit)
+// leave takes the leg from its lane, with others. What it returns has it belong to one, whose token
+// is held: another, or its own again.
+func (l *Leg) leave(to *lane.Lane, with []*Leg) (arrives func(at *lane.Lane)) {
+	from, met, answers := l.lane, l.met, l.answers
+	if !slices.Contains(with, met) {
+		l.met = nil
+	}
+	if !slices.Contains(with, answers) {
+		l.answers = nil
+	}
+	delete(l.agent.tables[from.ID()], l.tag)
+	from.StopTimer(&l.limit)
+	var session, flow lane.Time
 	if l.rare != nil {
 		if x := l.rare.timer; x != nil {
-			session = pause(l.lane, &x.timer)
+			session = pause(from, &x.timer)
+		}
+		if w := l.rare.flow; w != nil {
+			flow = pause(from, &w.timer)
 		}
 		l.watch(0)
 	}
 	l.lane = to
-	return session
-}
-
-// arrive has it belong to a lane, whose token is held.
-func (l *Leg) arrive(at *lane.Lane, session lane.Time) {
-	l.lane = at
-	l.agent.tables[at.ID()][l.tag] = l
-	l.forgetAcks()
-	if session != 0 {
-		goOn(at, &l.rare.timer.timer, session, l.rare.timer)
+	return func(at *lane.Lane) {
+		if l.lane = at; at == from {
+			l.met, l.answers = met, answers
+		}
+		l.agent.tables[at.ID()][l.tag] = l
+		l.forgetAcks()
+		if session != 0 {
+			goOn(at, &l.rare.timer.timer, session, l.rare.timer)
+		}
+		l.watchFlow()
+		if flow != 0 && l.rare.flow.timer.Active() { // it was gone before, and is
+			goOn(at, &l.rare.flow.timer, flow, l.rare.flow)
+		}
 	}
-	l.watchFlow()
 }
 
 const (

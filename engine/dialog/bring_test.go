@@ -336,7 +336,7 @@ func TestShutdownOnItsWay(t *testing.T) {
 }
 
 // The two sides of a call of this server with itself have one Call-ID, and the same tags: when the
-// leg that was dialled goes, what is for the other stays.
+// one goes, what is for the other stays, and then that may go as well.
 func TestCallWithItselfMoves(t *testing.T) {
 	b := newBenchOn(t, 7500, dialog.Options{}, 3)
 	var inner *dialog.Leg
@@ -354,25 +354,31 @@ func TestCallWithItselfMoves(t *testing.T) {
 	if far == nil || inner == nil || far.CallID() != inner.CallID() {
 		t.Fatal("it does not call itself")
 	}
-	home := inner.Lane()
-	if err := b.bring(far, b.elsewhere(far)); err != nil {
-		t.Fatal(err)
-	}
 	asked := 0
-	for _, l := range []*dialog.Leg{inner, far} {
-		b.on(l, func() {
-			if err := l.Send(dialog.Message{Method: "INFO", Body: []byte("x"), ContentType: "text/plain"}, func(res *engine.Response) {
-				if asked++; res.Code() != 200 {
-					t.Errorf("INFO: %d", res.Code())
+	for i, moves := range []*dialog.Leg{far, inner, far, inner, inner} {
+		stays := far
+		if moves == far {
+			stays = inner
+		}
+		home := stays.Lane()
+		if err := b.bring(moves, b.elsewhere(moves)); err != nil {
+			t.Fatalf("move %d: %v", i, err)
+		}
+		for _, l := range []*dialog.Leg{inner, far} {
+			b.on(l, func() {
+				if err := l.Send(dialog.Message{Method: "INFO", Body: []byte("x"), ContentType: "text/plain"}, func(res *engine.Response) {
+					if asked++; res.Code() != 200 {
+						t.Errorf("INFO: %d", res.Code())
+					}
+				}); err != nil {
+					t.Error(err)
 				}
-			}); err != nil {
-				t.Error(err)
-			}
-		})
-		b.w.Run(time.Second)
-	}
-	if asked != 2 || inner.Lane() != home {
-		t.Errorf("%d INFOs were answered", asked)
+			})
+			b.w.Run(time.Second)
+		}
+		if asked != 2*(i+1) || stays.Lane() != home {
+			t.Errorf("move %d: %d INFOs were answered", i, asked)
+		}
 	}
 	b.on(inner, func() { inner.HangUp("") })
 	b.w.Run(40 * time.Second)
@@ -380,4 +386,40 @@ func TestCallWithItselfMoves(t *testing.T) {
 		t.Error("the end is not heard")
 	}
 	b.empty(100 * time.Second)
+}
+
+// full has so many dialogs move and end that no more may, for a while.
+func (b *bench) full() {
+	b.does(func(at *lane.Lane) {
+		to := b.eng.Lanes()[(at.ID()+1)%len(b.eng.Lanes())]
+		for i := 0; ; i++ {
+			d := engine.Dialog{CallID: fmt.Sprint("full", i), Local: "us", Remote: "them"}
+			if b.eng.MoveHomes([]engine.Dialog{d}, at, to, func() {}) != nil {
+				return
+			}
+			b.eng.LeaveHome(at, d)
+		}
+	})
+}
+
+// A leg that could not go is as it was: joined with its peer once more, it has nothing to agree on.
+func TestLegThatCannotGoIsAsItWas(t *testing.T) {
+	x := newThreeOn(t, 7600, 3)
+	x.on(x.a, func() { x.a.Part() })
+	x.full()
+	x.on(x.a, func() {
+		if err := x.agent.Bring(x.a, x.elsewhere(x.a), func() {}); !errors.Is(err, dialog.ErrBusy) {
+			t.Errorf("it goes: %v", err)
+		}
+		if err := x.agent.Bridge(x.a, x.far, dialog.BridgeOptions{}, func(*dialog.Leg, string) {}); err != nil {
+			t.Error(err)
+		}
+	})
+	x.settle(x.alice, x.bob)
+	if a, b := len(x.methods(x.alice, "INVITE")), len(x.methods(x.bob, "INVITE")); a != 0 || b != 1 {
+		t.Errorf("alice got %d INVITEs, and bob %d more", a, b-1)
+	}
+	x.agent.EndCalls()
+	x.settle(x.alice, x.bob)
+	x.over()
 }

@@ -18,14 +18,18 @@ func TestFlowLost(t *testing.T) {
 		name     string
 		answered bool
 		back     bool
+		moves    int    // the legs go to other lanes meanwhile
 		want     string // what bob gets
 	}{
-		{"while they talk", true, false, "BYE"},
-		{"while it rings", false, false, "CANCEL"},
-		{"and comes back", true, true, ""},
+		{"while they talk", true, false, 0, "BYE"},
+		{"while it rings", false, false, 0, "CANCEL"},
+		{"and comes back", true, true, 0, ""},
+		{"and goes to other lanes", true, false, 3, "BYE"},
+		{"goes to other lanes, and comes back", true, true, 3, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t, 1)
+			b := newBenchOn(t, 1, dialog.Options{}, 3)
+			var caller *dialog.Leg
 			p, err := phone.New(b.w, phone.Options{Name: "alice", URI: "sip:alice@example.com", Addr: netip.MustParseAddrPort("10.0.1.1:5060"), Proxy: netip.MustParseAddrPort(here),
 				Kind: transport.TCP, Outbound: true, Trouble: func(err error) { t.Error(err) }})
 			if err != nil {
@@ -38,6 +42,7 @@ func TestFlowLost(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				caller = a
 				return b.agent.Dial(nil, a, []*engine.Target{{URI: bobURI}}, dialog.DialOptions{}, func(far *dialog.Leg, res *engine.Response) {
 					if far == nil {
 						_ = a.Pass(res)
@@ -58,7 +63,13 @@ func TestFlowLost(t *testing.T) {
 			}
 			b.w.Run(time.Second)
 			p.Leave(false)
-			b.w.Run(8 * time.Second)
+			for range c.moves {
+				b.w.Run(2 * time.Second)
+				if err := b.bring(caller, b.elsewhere(caller)); err != nil {
+					t.Error(err)
+				}
+			}
+			b.w.Run(time.Duration(8-2*c.moves) * time.Second)
 			if n := count(bob, "BYE") + count(bob, "CANCEL"); n != 0 {
 				t.Fatal("the call ended at once")
 			}
@@ -74,6 +85,10 @@ func TestFlowLost(t *testing.T) {
 				b.reply(b.got(p, "BYE", 1), 200, phone.Reply{}) // on the new connection
 				b.over()
 				return
+			}
+			b.w.Run(3 * time.Second)
+			if count(bob, c.want) != 1 {
+				t.Fatalf("11 s later bob got no %s", c.want)
 			}
 			r := b.got(bob, c.want, 1)
 			if c.want == "BYE" {

@@ -52,7 +52,7 @@ func (x *three) call(from, to *phone.Phone) (o *phone.Outgoing, in *phone.Incomi
 			far = y
 			if err := x.agent.Bridge(l, y, dialog.BridgeOptions{}, func(_ *dialog.Leg, why string) {
 				x.whys = append(x.whys, why)
-				if why != dialog.WhyMoved {
+				if why != dialog.WhyMoved && why != dialog.WhyParted {
 					l.HangUp("")
 					y.HangUp("")
 				}
