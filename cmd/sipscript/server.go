@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type server struct {
 	clients *clients.Pool
 	// Of --data; nil without it.
 	dictionaries *dictstore.Store
+	lock         *os.File // of --data; nil without it, and where there is none
 	modules      *host.Set
 	router       *luabind.Router
 	engine       *engine.Engine
@@ -284,6 +286,9 @@ func (s *server) close() {
 		if err := s.dictionaries.Close(); err != nil {
 			s.log.Error("the dictionaries of the script could not be closed", "error", err)
 		}
+	}
+	if s.lock != nil { // all is written
+		_ = s.lock.Close()
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/sipscript/sipscript/modules/host"
 )
 
-// makeData creates the directory of --data. Only this user may enter it: it says who is where, and
-// contains the key.
-func (s *server) makeData() error {
+// makeData creates the directory of --data, and keeps other processes from it before anything there
+// is read or written. Only this user may enter it: it says who is where, and contains the key.
+func (s *server) makeData() (err error) {
 	if s.set.data == "" {
 		return nil
 	}
@@ -28,7 +28,8 @@ func (s *server) makeData() error {
 	if info.Mode().Perm()&0o077 != 0 {
 		s.log.Warn("the directory of --data is accessible to other users; chmod 700 it", "dir", s.set.data)
 	}
-	return nil
+	s.lock, err = lockData(s.set.data, lockFile, s.log.Warn)
+	return err
 }
 
 // openModules makes the modules, with the stores they have.
