@@ -208,7 +208,7 @@ func TestRestartKeepsCalls(t *testing.T) {
 	bob.Bye()
 	answered(t, alice, bob, "sip:bob@example.com")
 	// A second process on the same directory is told.
-	if out, code := command(t, "run", "--data", dir, "-l", "udp:127.0.0.1:0"); code != 1 || !strings.Contains(out, "in use by another process") {
+	if out, code := command(t, "run", "--data", dir, "-l", "udp:127.0.0.1:0"); code != 1 || !strings.Contains(out, "has the directory "+dir) || !strings.Contains(out, "(pid ") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	if out, code := command(t, "run", "--data", filepath.Join(dir, "secret"), "-l", "udp:127.0.0.1:0"); code != 1 || !strings.Contains(out, "--data: ") {
