@@ -5,7 +5,6 @@ package dialog
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/dialog/limits"
 	"github.com/sipscript/sipscript/modules/dialog/track"
+	"github.com/sipscript/sipscript/modules/internal/exact"
 	"github.com/sipscript/sipscript/modules/internal/ownleg"
 )
 
@@ -117,8 +117,8 @@ func (o *LimitsOption) DecodeNumber(key string, n float64) bool {
 func (o *LimitsOption) UnmarshalJSON(text []byte) error { return decodeJSON(text, o.DecodeOption) }
 
 func decodeJSON(text []byte, decode func(any) error) error {
-	var value any
-	if err := json.Unmarshal(text, &value); err != nil {
+	value, err := exact.Unmarshal(text)
+	if err != nil {
 		return err
 	}
 	return decode(value)

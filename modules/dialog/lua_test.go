@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine/sim/phone"
+	"github.com/sipscript/sipscript/modules/dialog"
 )
 
 // What a script sees of a call, before and after its end.
@@ -141,5 +142,13 @@ end`)
 				t.Errorf("%s %v, want %s", got, err, row.want)
 			}
 		})
+	}
+}
+
+// Values of JSON keep their digits: ids of 64 bits are text.
+func TestVarsOfJSON(t *testing.T) {
+	var o dialog.VarsOption
+	if err := o.UnmarshalJSON([]byte(`{"id": 9007199254740993, "n": 7, "on": true}`)); err != nil || o["id"] != "9007199254740993" || o["n"] != 7.0 || o["on"] != true {
+		t.Errorf("%v %v", o, err)
 	}
 }

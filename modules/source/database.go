@@ -9,11 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/internal/exact"
 )
 
 // readDatabase reads all rows of a query. keep, if not "", is the file where they are kept.
@@ -114,9 +118,28 @@ func newKeeper(path string) (*keeper, error) {
 }
 
 func (k *keeper) put(v any) {
+	if row, ok := v.([]any); ok {
+		v = approximate(row)
+	}
 	if k.err == nil {
 		k.err = k.enc.Encode(v)
 	}
+}
+
+// approximate has floating-point numbers beyond 2^53 be written with an exponent: the digits of a
+// whole one would be read as text.
+func approximate(row []any) []any {
+	large := func(v any) bool { f, ok := v.(float64); return ok && math.Abs(f) > 1<<53 && !math.IsInf(f, 0) }
+	if !slices.ContainsFunc(row, large) {
+		return row
+	}
+	row = slices.Clone(row)
+	for i, v := range row {
+		if large(v) {
+			row[i] = json.RawMessage(strconv.FormatFloat(v.(float64), 'e', -1, 64))
+		}
+	}
+	return row
 }
 
 func (k *keeper) commit() error {
@@ -158,11 +181,11 @@ func readKept[T any](c *collector[T], path string) (at time.Time, err error) {
 		return at, err
 	}
 	for n := 1; ; n++ {
-		values := make([]any, 0, len(names))
-		err := d.Decode(&values)
+		row, err := exact.Decode(d)
 		if errors.Is(err, io.EOF) {
 			return info.ModTime(), c.err()
 		}
+		values, _ := row.([]any)
 		if err == nil && len(values) != len(names) {
 			err = errors.New("a row of another length")
 		}

@@ -60,7 +60,7 @@ func TestDatabases(t *testing.T) {
 			defer db.Close()
 			exec(t, db, `CREATE TABLE gateways (id INTEGER, name VARCHAR(20), next_hop VARCHAR(20), weight SMALLINT, priority INTEGER, cost `+row.single+`, up `+row.boolean+
 				`, timeout DECIMAL(8,4), from_time `+row.moment+`, net VARCHAR(40), ordr VARCHAR(20), codecs VARCHAR(40), attrs TEXT, rewrite VARCHAR(20), secret VARCHAR(20))`,
-				`INSERT INTO gateways VALUES (1, 'a', 'sip:a', 5, 2, 0.1, true, 1.5, '2026-01-31', '192.0.2.0/24', 'serial', 'PCMA,PCMU', '{"x": "y"}', 'host', 'z')`,
+				`INSERT INTO gateways VALUES (1, 'a', 'sip:a', 5, 2, 0.1, true, 1.5, '2026-01-31', '192.0.2.0/24', 'serial', 'PCMA,PCMU', '{"x": "y", "n": 9007199254740993}', 'host', 'z')`,
 				`INSERT INTO gateways (id, next_hop) VALUES (2, 'sip:b')`)
 			keep := t.TempDir()
 			open := func(s source.Spec) (*source.List[[]gateway], string, error) {
@@ -155,4 +155,36 @@ func TestEvery(t *testing.T) {
 		after(10*time.Second, 0, 2)
 		_, _ = l.Close(), db.Close()
 	})
+}
+
+// A whole number beyond 2^53 keeps its digits, also in the list that is kept; a large number that
+// has none stays a number.
+func TestDigitsOfColumns(t *testing.T) {
+	s := pgtest.Start(t)
+	pool := clients.New(clients.Options{Drivers: drivers.All()})
+	db, err := pool.DB(s.URL, clients.DBOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	exec(t, db, `CREATE TABLE g (name BIGINT, rewrite BIGINT, cost DOUBLE PRECISION)`, `CREATE TABLE h (name BIGINT, rewrite DOUBLE PRECISION, cost DOUBLE PRECISION)`,
+		`INSERT INTO g VALUES (9007199254740993, -9007199254740993, 1e18)`, `INSERT INTO h VALUES (7, 1e18, 1e18)`)
+	keep := t.TempDir()
+	check := func(table, name string, rewrite any) {
+		t.Helper()
+		l, err := source.Open(t.Context(), source.Spec{URL: s.URL, Query: `SELECT name, 'sip:a' AS next_hop, rewrite, cost FROM ` + table},
+			source.Options[gateway, []gateway]{Name: table, Build: all, Clients: pool, Keep: keep})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if g := l.Get()[0]; g.Name != name || g.Rewrite != rewrite || g.Cost != 1e18 {
+			t.Errorf("%q, %T %v, %v; want %q, %T %v", g.Name, g.Rewrite, g.Rewrite, g.Cost, name, rewrite, rewrite)
+		}
+	}
+	for range 2 {
+		check("g", "9007199254740993", "-9007199254740993")
+		check("h", "7", 1e18)
+		s.Stop() // from now on what was kept is read
+	}
 }

@@ -18,8 +18,9 @@
 //
 // A list is read as a whole: [Open] builds from its entries what lookups need (a map, a trie), and
 // replaces the previous one only if everything could be read and built. Errors name the file and
-// the line. If a source is unavailable, the last list stays in force; [List.Metrics] say since
-// when.
+// the line. A whole number beyond 2^53, which a number of Lua does not hold, is text where a field
+// takes any value. If a source is unavailable, the last list stays in force; [List.Metrics] say
+// since when.
 //
 //   - A table: read once.
 //   - "file:PATH": .csv with a line of names first, .json (a list of entries, or an object of them

@@ -4,7 +4,7 @@ package source
 
 import (
 	"encoding"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sipscript/sipscript/modules/internal/exact"
 )
 
 // entryType is what is known about a struct of entries.
@@ -180,7 +182,7 @@ func setter(t reflect.Type) func(reflect.Value, any) error {
 	case reflect.TypeFor[[]string]():
 		return setList
 	case reflect.TypeFor[any]():
-		return func(to reflect.Value, value any) error { to.Set(reflect.ValueOf(value)); return nil }
+		return setAny
 	case reflect.TypeFor[map[string]any]():
 		return setMap
 	}
@@ -377,14 +379,26 @@ func setList(to reflect.Value, value any) error {
 	return nil
 }
 
+func setAny(to reflect.Value, value any) error {
+	if n, ok := value.(int64); ok && !exact.Holds(n) { // as in JSON
+		value = strconv.FormatInt(n, 10)
+	}
+	to.Set(reflect.ValueOf(value))
+	return nil
+}
+
 func setMap(to reflect.Value, value any) error {
 	switch v := value.(type) {
 	case map[string]any:
 		to.Set(reflect.ValueOf(v))
 		return nil
 	case string:
-		var m map[string]any
-		if err := json.Unmarshal([]byte(v), &m); err != nil {
+		object, err := exact.Unmarshal([]byte(v))
+		m, ok := object.(map[string]any)
+		if err == nil && !ok && object != nil {
+			err = errors.New("it is another value")
+		}
+		if err != nil {
 			return fmt.Errorf("must be an object of JSON: %w", err)
 		}
 		to.Set(reflect.ValueOf(m))

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sipscript/sipscript/modules/internal/exact"
 )
 
 // maxFile bounds what is read of a file, in bytes.
@@ -116,8 +118,8 @@ func readJSON[T any](c *collector[T], r io.Reader, path string) error {
 			name, _ = key.(string)
 		}
 		line := at.to(start(text, d.InputOffset()))
-		var value any
-		if err := d.Decode(&value); err != nil {
+		value, err := exact.Decode(d)
+		if err != nil {
 			return fail(err)
 		}
 		if !c.value(line, name, value) {

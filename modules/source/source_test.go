@@ -83,18 +83,18 @@ func show(list []gateway) string {
 }
 
 const (
-	whole = "a|sip:a|5|2|0.1|true|1.5s|2026-01-31T00:00:00Z|192.0.2.0/24|serial|[PCMA PCMU]|map[x:y]|host"
+	whole = "a|sip:a|5|2|0.1|true|1.5s|2026-01-31T00:00:00Z|192.0.2.0/24|serial|[PCMA PCMU]|map[n:9007199254740993 x:y]|host"
 	least = "|sip:b|7|0|0|false|0s||invalid Prefix||[]|map[]|<nil>"
 )
 
 // The same list, however it is written.
 func TestSources(t *testing.T) {
 	csv := "# ours\nname, next_hop,weight,priority,cost,up,timeout,from,net,order,codecs,attrs,rewrite\n" +
-		"a,sip:a,5,2,0.1,yes,1.5,2026-01-31,192.0.2.0/24,serial,\"PCMA, PCMU\",\"{\"\"x\"\": \"\"y\"\"}\",host\n\n,sip:b,,,,,,,,,,,\n"
+		"a,sip:a,5,2,0.1,yes,1.5,2026-01-31,192.0.2.0/24,serial,\"PCMA, PCMU\",\"{\"\"x\"\": \"\"y\"\", \"\"n\"\": 9007199254740993}\",host\n\n,sip:b,,,,,,,,,,,\n"
 	json := `[{"name": "a", "next_hop": "sip:a", "weight": 5, "priority": 2, "cost": 0.1, "up": true, "timeout": 1.5, "from": "2026-01-31T00:00:00Z",
-		"net": "192.0.2.0/24", "order": "serial", "codecs": ["PCMA", "PCMU"], "attrs": {"x": "y"}, "rewrite": "host"}, "sip:b"]`
+		"net": "192.0.2.0/24", "order": "serial", "codecs": ["PCMA", "PCMU"], "attrs": {"x": "y", "n": 9007199254740993}, "rewrite": "host"}, "sip:b"]`
 	table := map[string]any{"next_hop": "sip:a", "weight": 5.0, "priority": 2.0, "cost": 0.1, "up": true, "timeout": 1.5, "from": "2026-01-31",
-		"net": "192.0.2.0/24", "order": "serial", "codecs": []any{"PCMA", "PCMU"}, "attrs": map[string]any{"x": "y"}, "rewrite": "host"}
+		"net": "192.0.2.0/24", "order": "serial", "codecs": []any{"PCMA", "PCMU"}, "attrs": map[string]any{"x": "y", "n": "9007199254740993"}, "rewrite": "host"}
 	named := map[string]any{"name": "a"}
 	for k, v := range table {
 		named[k] = v

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/engine"
+	"github.com/sipscript/sipscript/modules/internal/exact"
 )
 
 // member is one key of an options struct.
@@ -130,9 +131,11 @@ func decodeField(text json.RawMessage, field reflect.Value, name string) error {
 		*into = edits
 		return nil
 	case *any:
-		if json.Unmarshal(text, into) != nil {
+		value, err := exact.Unmarshal(text)
+		if err != nil {
 			return wrong("JSON")
 		}
+		*into = value
 		return nil
 	}
 	return decodeKind(text, field, name, wrong)
