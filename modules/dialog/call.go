@@ -17,7 +17,7 @@ import (
 // Call is one call. It may be used from any goroutine; after its end it stays as it was.
 type Call struct {
 	d *Dialogs
-	// home is the lane of its Call-ID, or where its legs are: see run. nil: another node has it.
+	// home is the lane of its Call-ID, or where its legs are: see place. nil: another node has it.
 	home atomic.Pointer[lane.Lane]
 
 	mu    sync.Mutex
@@ -207,16 +207,28 @@ func (c *Call) lane() *lane.Lane { return c.home.Load() }
 
 // run runs f if the call is on a lane, whose token is held, or has it follow the call.
 func (c *Call) run(at *lane.Lane, f func()) {
-	home := c.lane()
-	c.mu.Lock()
-	away := c.away
-	c.mu.Unlock()
+	home, away := c.place()
 	if home == at && !away {
 		f()
 		return
 	}
 	// Behind the arrival of its legs, which is in the queue, or about to be
 	home.Return(lane.Func(func(at *lane.Lane) { c.run(at, f) }))
+}
+
+// place is the lane where the call is, or, away, to which it is on its way.
+func (c *Call) place() (home *lane.Lane, away bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lane(), c.away
+}
+
+// goes has the call be on its way to a lane, or there.
+func (c *Call) goes(to *lane.Lane, away bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.home.Store(to)
+	c.away = away
 }
 
 // change applies an event to the call, and tells what it has made of it. It runs on the lane, or

@@ -184,15 +184,9 @@ func (x *legs) Leaves(to *lane.Lane) (arrives func(at *lane.Lane)) {
 		when = c.timer.When()
 		c.lane().StopTimer(&c.timer)
 	}
-	c.mu.Lock()
-	c.away = true
-	c.mu.Unlock()
-	c.home.Store(to)
+	c.goes(to, true)
 	return func(at *lane.Lane) {
-		c.home.Store(at)
-		c.mu.Lock()
-		c.away = false
-		c.mu.Unlock()
+		c.goes(at, false)
 		if when != 0 {
 			at.After(when.Sub(at.Now()), &c.timer, c)
 		}

@@ -3,10 +3,13 @@ package dialog_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	own "github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/engine/sim/phone"
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/luabind/luabindtest"
@@ -97,5 +100,60 @@ func trackTwice(t *testing.T, d *dialog.Dialogs, l *own.Leg, full bool) {
 	var no *dialog.FullError
 	if full != (errors.As(err, &no) && no.Key == "y") || full != (call == nil) || err2 != nil || second != d.OfLeg(l) || !full && call != second {
 		t.Errorf("%v, %v; %p and %p", err, err2, call, second)
+	}
+}
+
+// refusing is a router.
+type refusing struct{}
+
+func (refusing) Route(r *engine.Request) error {
+	_, err := r.Reply(403, "", nil)
+	return err
+}
+
+// A call whose legs are to go to another lane and stay after all: nothing of it ever runs there.
+func TestRunsWhereItsLegsAre(t *testing.T) {
+	eng, err := engine.New(engine.Config{Listen: []string{"udp:127.0.0.1:0"}, Domains: []string{"example.com"}, Lanes: 2, Router: refusing{}})
+	if err == nil {
+		err = eng.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, now := context.WithCancel(context.Background())
+		now()
+		_ = eng.Shutdown(ctx)
+	}()
+	const many = 100_000
+	from, to := eng.Lanes()[0], eng.Lanes()[1]
+	leaves, run := dialog.LegsOn(from)
+	var asked atomic.Bool
+	var ran atomic.Int64
+	begun, all := make(chan struct{}), make(chan struct{})
+	from.Post(lane.Func(func(*lane.Lane) { // it keeps the lane: what it is asked for waits
+		close(begun)
+		for !asked.Load() {
+			leaves(to)(from)
+		}
+	}))
+	to.Post(lane.Func(func(*lane.Lane) {
+		<-begun
+		for range many {
+			run(to, func() {
+				if ran.Add(1) == many {
+					close(all)
+				}
+			})
+		}
+		if n := ran.Load(); n != 0 {
+			t.Errorf("it ran %d times on a lane that it has never come to", n)
+		}
+		asked.Store(true)
+	}))
+	select {
+	case <-all:
+	case <-time.After(60 * time.Second):
+		t.Errorf("it ran %d of %d times", ran.Load(), many)
 	}
 }
