@@ -1,6 +1,7 @@
 // Package watch reports when one of a set of files has changed. It watches their directories,
 // because editors replace a file by renaming another over it, and compares contents, so that what a
-// mounted directory swaps through links is seen and a mere touch is not.
+// mounted directory swaps through links is seen and a mere touch is not. Once a second it looks
+// whether the directories are still those that it watches: a release may be put in their place.
 package watch
 
 import (
@@ -25,6 +26,8 @@ const (
 	DefaultQuiet = 50 * time.Millisecond
 	// maxDelay bounds how long a busy directory can put off the comparison.
 	maxDelay = time.Second
+	// lookEvery is how often it looks for other directories in the place of those it watches.
+	lookEvery = time.Second
 	// maxFile bounds how much of a file is read for the comparison, in bytes.
 	maxFile = 16 << 20
 )
@@ -56,7 +59,7 @@ type Watcher struct {
 	fs   *fsnotify.Watcher
 
 	// Owned by Run's goroutine once it runs.
-	dirs   map[string]bool
+	dirs   map[string]os.FileInfo       // by path without links; nil: it can't be watched
 	seen   map[string][sha256.Size]byte // contents at the last call of Changed, by path
 	failed bool                         // the last call of Changed returned an error
 	gone   map[string]bool              // files that were not there at the last look
@@ -73,9 +76,9 @@ func New(o Options) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch: %w", err)
 	}
-	w := &Watcher{opts: o, fs: fs, dirs: map[string]bool{}, gone: map[string]bool{}}
+	w := &Watcher{opts: o, fs: fs, dirs: map[string]os.FileInfo{}, gone: map[string]bool{}}
 	files := o.Files()
-	if err := w.follow(files); err != nil {
+	if _, err := w.follow(files); err != nil {
 		fs.Close()
 		return nil, err
 	}
@@ -89,6 +92,8 @@ func (w *Watcher) Run(ctx context.Context) {
 	quiet := time.NewTimer(time.Hour)
 	quiet.Stop()
 	defer quiet.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	var first time.Time // of the events not looked at yet
 	for {
 		select {
@@ -113,6 +118,15 @@ func (w *Watcher) Run(ctx context.Context) {
 			// An overflow loses events: look at the files to be sure.
 			w.report(fmt.Errorf("watch: %w", err))
 			quiet.Reset(w.opts.Quiet)
+		case <-look.C:
+			others, err := w.follow(slices.Collect(maps.Keys(w.seen)))
+			if err != nil {
+				w.report(err)
+			}
+			if others {
+				w.any = true
+				quiet.Reset(w.opts.Quiet)
+			}
 		case <-quiet.C:
 			first = time.Time{}
 			w.compare()
@@ -140,7 +154,7 @@ func (w *Watcher) compare() {
 		w.failed = w.opts.Changed() != nil
 	}
 	files = w.opts.Files()
-	if err := w.follow(files); err != nil {
+	if _, err := w.follow(files); err != nil {
 		w.report(err)
 	}
 	w.seen = contents(files, w.seen)
@@ -206,32 +220,61 @@ func (w *Watcher) kin(path string) bool {
 }
 
 // follow watches the directories of the files, and of what the files are links to, and no others.
-func (w *Watcher) follow(files []string) error {
+// It returns whether they are others than before: a watch stays with a directory that is moved
+// away, and ends with one that is removed. One that can't be watched is an error once.
+func (w *Watcher) follow(files []string) (others bool, err error) {
 	want := map[string]bool{}
 	for _, f := range files {
-		want[filepath.Dir(f)] = true
-		if real, err := filepath.EvalSymlinks(f); err == nil {
-			want[filepath.Dir(real)] = true
+		// By one name each: fsnotify ignores a second one, and forgets both with the first
+		want[straight(filepath.Dir(f))] = true
+		if path, err := filepath.EvalSymlinks(f); err == nil {
+			want[filepath.Dir(path)] = true
 		}
 	}
-	var errs []error
-	for _, dir := range slices.Sorted(maps.Keys(want)) {
-		if w.dirs[dir] {
-			continue
-		}
-		if err := w.fs.Add(dir); err != nil {
-			errs = append(errs, fmt.Errorf("watch: %s: %w", dir, err))
-			continue
-		}
-		w.dirs[dir] = true
+	watched := map[string]bool{}
+	for _, dir := range w.fs.WatchList() {
+		watched[dir] = true
 	}
 	for dir := range w.dirs {
 		if !want[dir] {
 			w.fs.Remove(dir) // an error means that it is gone, which is as good
 			delete(w.dirs, dir)
+			others = true
 		}
 	}
-	return errors.Join(errs...)
+	var errs []error
+	for _, dir := range slices.Sorted(maps.Keys(want)) {
+		info, err := os.Stat(dir)
+		before, known := w.dirs[dir]
+		if err == nil && before != nil && watched[dir] && os.SameFile(before, info) {
+			continue
+		}
+		if watched[dir] {
+			w.fs.Remove(dir)
+		}
+		if err == nil {
+			err = w.fs.Add(dir)
+		}
+		if err != nil {
+			others = others || before != nil
+			if !known || before != nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, fmt.Errorf("watch: %s: %w", dir, err))
+			}
+			info = nil
+		} else {
+			others = true
+		}
+		w.dirs[dir] = info
+	}
+	return others, errors.Join(errs...)
+}
+
+// straight is a directory's path without links, or the path itself if it is not there.
+func straight(dir string) string {
+	if path, err := filepath.EvalSymlinks(dir); err == nil {
+		return path
+	}
+	return dir
 }
 
 func (w *Watcher) report(err error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -139,6 +140,78 @@ func TestSwappedLinkIsSeen(t *testing.T) {
 	case <-calls:
 	case <-time.After(time.Minute):
 		t.Fatal("the swap was not seen")
+	}
+}
+
+// A release comes as a whole directory: a link is set to it, it takes the place of the one before,
+// or of one above that, or the one before is removed first. Each is seen, and so is what is then
+// written in it.
+func TestOtherDirectoryIsSeen(t *testing.T) {
+	for _, way := range []struct {
+		name string
+		path string // of the file, below the directory of the test
+		put  func(dir string) error
+	}{
+		{"link", "current/route.lua", func(dir string) error {
+			return errors.Join(os.Symlink("new", dir+"/tmp"), os.Rename(dir+"/tmp", dir+"/current"))
+		}},
+		{"link above", "current/conf/route.lua", func(dir string) error {
+			return errors.Join(os.Symlink("new", dir+"/tmp"), os.Rename(dir+"/tmp", dir+"/current"))
+		}},
+		{"renamed", "old/route.lua", func(dir string) error {
+			return errors.Join(os.Rename(dir+"/old", dir+"/away"), os.Rename(dir+"/new", dir+"/old"))
+		}},
+		{"renamed above", "old/conf/route.lua", func(dir string) error {
+			return errors.Join(os.Rename(dir+"/old", dir+"/away"), os.Rename(dir+"/new", dir+"/old"))
+		}},
+		{"removed", "old/route.lua", func(dir string) error {
+			return errors.Join(os.RemoveAll(dir+"/old"), os.Rename(dir+"/new", dir+"/old"))
+		}},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			write := func(path, text string) {
+				t.Helper()
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, below, _ := strings.Cut(way.path, "/")
+			write(filepath.Join(dir, "old", below), "one")
+			write(filepath.Join(dir, "new", below), "two")
+			if err := os.Symlink("old", dir+"/current"); err != nil {
+				t.Fatal(err)
+			}
+			path, calls := filepath.Join(dir, way.path), make(chan struct{}, 100)
+			w, err := New(Options{
+				Files:   func() []string { return []string{path} },
+				Changed: func() error { calls <- struct{}{}; return nil },
+				Failed:  func(err error) { t.Errorf("failed: %v", err) },
+				Quiet:   time.Millisecond,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan struct{})
+			go func() { w.Run(ctx); close(done) }()
+			defer func() { cancel(); <-done }()
+			wait := func(what string) {
+				t.Helper()
+				select {
+				case <-calls:
+				case <-time.After(time.Minute):
+					t.Fatalf("%s was not seen", what)
+				}
+			}
+			if err := way.put(dir); err != nil {
+				t.Fatal(err)
+			}
+			wait("the other directory")
+			write(path, "three")
+			wait("what was written in it")
+		})
 	}
 }
 
