@@ -1,11 +1,12 @@
 // Package geo is the module "geo": where addresses are, by databases of MaxMind's format (.mmdb),
-// such as GeoLite2-Country, GeoLite2-City and GeoLite2-ASN.
+// such as GeoLite2-Country, GeoLite2-City and GeoLite2-ASN, and those of DB-IP, IPinfo and others.
 //
 // A Go program opens databases with [Open]. They are read into memory, so that a file may be
 // written over while it is in use, and are read again when it has changed.
 package geo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,23 +142,6 @@ func same(a, b os.FileInfo) bool {
 	return a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// record is what is read of a database.
-type record struct {
-	Country struct {
-		Code string `maxminddb:"iso_code"`
-	} `maxminddb:"country"`
-	Registered struct {
-		Code string `maxminddb:"iso_code"`
-	} `maxminddb:"registered_country"`
-	City struct {
-		Names struct {
-			English string `maxminddb:"en"`
-		} `maxminddb:"names"`
-	} `maxminddb:"city"`
-	ASN uint32 `maxminddb:"autonomous_system_number"`
-	Org string `maxminddb:"autonomous_system_organization"`
-}
-
 // Lookup finds an address. found: a database has it. An error is one of a broken database.
 func (d *Databases) Lookup(a netip.Addr) (p Place, found bool, err error) {
 	a = a.Unmap().WithZone("")
@@ -171,23 +155,15 @@ func (d *Databases) Lookup(a netip.Addr) (p Place, found bool, err error) {
 			return p, found, fmt.Errorf("geo: %s: %w", f.path, err)
 		}
 		found = true
-		p.merge(&r)
+		p.merge(r.place())
 	}
 	return p, found, nil
 }
 
-func (p *Place) merge(r *record) {
-	for to, from := range map[*string]string{&p.City: r.City.Names.English, &p.Org: r.Org} {
-		if *to == "" {
-			*to = from
-		}
-	}
-	if p.Country == "" {
-		if p.Country = r.Country.Code; p.Country == "" {
-			p.Country = r.Registered.Code
-		}
-	}
-	if p.ASN == 0 {
-		p.ASN = r.ASN
-	}
+// merge adds what is not known yet.
+func (p *Place) merge(more Place) {
+	p.Country = cmp.Or(p.Country, more.Country)
+	p.City = cmp.Or(p.City, more.City)
+	p.ASN = cmp.Or(p.ASN, more.ASN)
+	p.Org = cmp.Or(p.Org, more.Org)
 }

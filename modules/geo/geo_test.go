@@ -85,6 +85,40 @@ func TestLookup(t *testing.T) {
 	}
 }
 
+// Databases have the same things in other places: those of IPinfo (of 2024, then Lite) and of
+// ip-location-db (iptoasn-country, dbip-city). One that has a text where MaxMind has a map hides
+// nothing of others.
+func TestOtherMakers(t *testing.T) {
+	var files []string
+	for i, records := range []map[string]m{
+		{"203.0.113.0/26": {"country": text("DE"), "country_name": text("Germany"), "asn": text("AS64500"), "as_name": text("Example"), "as_domain": text("example.com")}},
+		{"203.0.113.64/26": {"country": text("Germany"), "country_code": text("DE"), "continent": text("Europe"), "asn": text("AS4200000000"), "as_name": text("Example")}},
+		{"203.0.113.128/26": {"country_code": text("DE")}, "203.0.113.0/26": {"country_code": text("AT")}},
+		{"203.0.113.128/26": {"city": text("Berlin"), "country_code": text("FR"), "latitude": mmdbtype.Float32(52.5), "state1": text("")}},
+		{"203.0.113.192/26": {"country": m{"iso_code": mmdbtype.Slice{text("DE")}}, "city": m{"names": text("Berlin")}, "asn": text("AS"), "as_name": mmdbtype.Bool(true)}},
+		{"203.0.113.192/26": {"country": m{"geoname_id": mmdbtype.Uint32(1), "iso_code": text("DE"), "names": m{"en": text("Germany")}}, "asn": mmdbtype.Uint32(64501)}},
+	} {
+		files = append(files, filepath.Join(t.TempDir(), fmt.Sprint(i, ".mmdb")))
+		write(t, files[i], records)
+	}
+	d, err := geo.Open(nil, files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for ip, want := range map[string]string{
+		"203.0.113.9": "{DE  64500 Example} true", "203.0.113.65": "{DE  4200000000 Example} true", "203.0.113.129": "{DE Berlin 0 } true",
+		"203.0.113.193": "{DE Berlin 64501 } true", "198.51.100.1": "{  0 } false",
+	} {
+		t.Run(ip, func(t *testing.T) {
+			p, found, err := d.Lookup(netip.MustParseAddr(ip))
+			if got := fmt.Sprint(p, " ", found); err != nil || got != want {
+				t.Errorf("%s %v, want %s", got, err, want)
+			}
+		})
+	}
+}
+
 func TestScripts(t *testing.T) {
 	city, asn := databases(t)
 	set, err := host.Open([]host.Plugin{acl.Plugin(), geo.Plugin()}, host.Environment{})
