@@ -288,7 +288,7 @@ type coming struct {
 	l     *Leg
 	to    *lane.Lane
 	at    *lane.Lane // where the timer is
-	tries int
+	tries int        // and lanes that it has followed the leg to
 	timer lane.Timer
 	then  func(error)
 }
@@ -302,7 +302,11 @@ func (a *Agent) BringSoon(l *Leg, to *lane.Lane, then func(error)) {
 
 func (k *coming) try() {
 	l := k.l
-	if l.lane == k.to {
+	switch {
+	case l.s.phase == over:
+		k.then(ErrState)
+		return
+	case l.lane == k.to:
 		k.then(nil)
 		return
 	}
@@ -318,11 +322,34 @@ func (k *coming) try() {
 	}
 }
 
-// Expire tries again, unless somebody else has taken the leg away.
+// Expire tries again.
 func (k *coming) Expire(*lane.Timer) {
-	if k.l.agent.tables[k.at.ID()][k.l.tag] != k.l {
+	if k.is(k.at) {
+		k.try()
+		return
+	}
+	k.follow(k.at)
+}
+
+// is reports whether the leg is on a lane, whose token is held.
+func (k *coming) is(on *lane.Lane) bool { return k.l.agent.tables[on.ID()][k.l.tag] == k.l }
+
+// follow goes on where the leg is, which went to another lane with others, or has ended.
+func (k *coming) follow(at *lane.Lane) {
+	home := k.l.agent.eng.LaneOfOwn(k.l.home())
+	switch k.tries++; {
+	case home == at: // nor is it on its way: its arrival would have come before
+		k.then(ErrState)
+		return
+	case k.tries > mostComings:
 		k.then(ErrBusy)
 		return
 	}
-	k.try()
+	home.Return(lane.Func(func(at *lane.Lane) {
+		if k.is(at) {
+			k.try()
+		} else {
+			k.follow(at)
+		}
+	}))
 }

@@ -110,6 +110,54 @@ func TestBusyLegStays(t *testing.T) {
 	})
 }
 
+// Who waits for a leg to come gets it also if it goes along with another one meanwhile, to the same
+// lane or to a third; and hears of its end.
+func TestAwaitedLegGoesWithAnother(t *testing.T) {
+	for _, c := range []string{"to the same lane", "to another lane", "and ends"} {
+		t.Run(c, func(t *testing.T) {
+			x := newThreeOn(t, 7120, 3)
+			x.on(x.a, func() {
+				if err := x.a.Hold(func(*engine.Response) {}); err != nil {
+					t.Error(err)
+				}
+			})
+			first := x.elsewhere(x.a)
+			to := first
+			if c == "to another lane" {
+				to = x.eng.Lanes()[(first.ID()+1)%3]
+			}
+			var came []error
+			bring := func(l *dialog.Leg, lane *lane.Lane) {
+				x.agent.BringSoon(l, lane, func(err error) {
+					x.mu.Lock()
+					came, to = append(came, err), lane
+					x.mu.Unlock()
+					if c == "and ends" {
+						l.HangUp("")
+					}
+				})
+			}
+			second := to
+			x.on(x.a, func() {
+				bring(x.a, first)
+				bring(x.far, second)
+			})
+			x.settle(x.alice, x.bob)
+			if c == "and ends" {
+				if len(came) != 2 || came[0] != nil || !errors.Is(came[1], dialog.ErrState) {
+					t.Errorf("%v", came)
+				}
+				x.over()
+				return
+			}
+			if len(came) != 2 || came[0] != nil || came[1] != nil || x.a.Lane() != to || x.far.Lane() != to || x.a.Peer() != x.far {
+				t.Errorf("%v: the legs are on %v and %v, not on %v", came, x.a.Lane(), x.far.Lane(), to)
+			}
+			x.ended(x.o.Dialog(), x.bob)
+		})
+	}
+}
+
 // Whom the party of a leg talked to that goes to somebody else is ended, or talks to it again, when
 // that one has answered or not: until then it stays on the lane.
 func TestFormerPeerStays(t *testing.T) {

@@ -209,6 +209,92 @@ end`, luabindtest.Lanes(8))
 	w.over()
 }
 
+// Two pairs on two lanes, each one tracked call whose legs stay together, change partners at once,
+// in any order: whoever goes to where the other was finds it, and all talk.
+func TestPairsOfTwoLanesChangePartners(t *testing.T) {
+	for _, c := range []struct{ x, y string }{{"a:join(oa)", "b:join(ob)"}, {"a:join(oa)", "ob:join(b)"}, {"oa:join(a)", "b:join(ob)"}, {"oa:join(a)", "ob:join(b)"}} {
+		t.Run(c.x+", "+c.y, func(t *testing.T) {
+			d := luabindtest.Must(dialog.New(dialog.Options{}))
+			m := b2b.NewWith(b2b.Options{Dialogs: func() *dialog.Dialogs { return d }})
+			w := &world{World: luabindtest.New(t, `local b2b, dialog = require "b2b", require "dialog"
+local legs = sip.shared("legs")
+local function lane(id) return id:match "^%d+" end
+function route(req)
+  local me = req.ruri.user
+  local a = b2b.incoming(req)
+  if me == "y" and lane(legs:get("x")) == lane(a.id) then return a:reject(480) end
+  dialog.track(a, {})
+  local b = a:dial("sip:bob@10.0.2.1:5060")
+  a:bridge(b, { timeout = 2 })
+  legs:set(me, a.id .. " " .. b.id)
+  if me == "y" then legs:set("at", sip.now() + 3) end
+  while not legs:get("at") do sip.sleep(0.1) end
+  sip.sleep(legs:get("at") - sip.now())
+  local oa, ob = legs:get(me == "x" and "y" or "x"):match "(%S+) (%S+)"
+  oa, ob = b2b.leg(oa), b2b.leg(ob)
+  local ok, why
+  if me == "x" then ok, why = `+c.x+` else ok, why = `+c.y+` end
+  sip.log.warn("joined %s %s", tostring(ok), tostring(why))
+  sip.sleep(30)
+end`, luabindtest.Modules(m, d), luabindtest.Lanes(4)), m: m}
+			w.Ladder()
+			w.alice, w.bob, w.carol = w.Phone("alice", "10.0.1.1"), w.Phone("bob", "10.0.2.1"), w.Phone("carol", "10.0.3.1")
+			alice := w.alice.Invite("sip:x@example.com", phone.Spec{Media: own})
+			w.answer(w.Came(w.bob, "INVITE"))
+			w.Answered(alice, 200)
+			w.Run(4 * time.Second)
+			var carol *phone.Outgoing
+			for {
+				carol = w.carol.Invite("sip:y@example.com", phone.Spec{Media: own})
+				w.Run(100 * time.Millisecond)
+				if m := carol.Final(); m == nil || m.Status() != 480 {
+					break
+				}
+			}
+			w.settle()
+			w.Answered(carol, 200)
+			for range 20 {
+				w.Run(time.Second)
+				w.settle()
+			}
+			if n := strings.Count(w.Log(), "joined true"); n != 2 {
+				t.Errorf("%d pairs are joined:\n%s", n, w.Log())
+			}
+			w.Answered(alice.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			w.settle()
+			if n := w.count(w.carol, "BYE"); n != 1 {
+				t.Errorf("carol got %d BYEs", n)
+			}
+			w.m.EndCalls()
+			w.settle()
+			w.over()
+		})
+	}
+}
+
+// Who was parked, and was taken by somebody who calls on another lane, is called back when that one
+// has hung up: on the lane that it has come to.
+func TestCallBackOfParkedOnAnotherLane(t *testing.T) {
+	w, alice, carol := waits(t, `
+  local ended = a:bridge(b)
+  sip.log.warn("ended %s", tostring(ended == a))
+  local back = b.from
+  b:hang_up()
+  local again, res = b2b.originate({ from = "sip:desk@example.com", target = "sip:" .. back.user .. "@10.0.1.1:5060", timeout = 20 })
+  sip.log.warn("called back %s on %s", again and again.state or res.code, tostring(again and lane(again) == lane(a)))
+  again:hang_up()`)
+	w.Answered(carol, 200)
+	w.settle()
+	w.Answered(carol.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+	w.settle()
+	w.logged("ended true", "called back answered on true")
+	// One in her call, and one in that
+	if n := w.count(w.alice, "BYE"); n != 2 || alice.Dialog() == nil {
+		t.Errorf("alice got %d BYEs", n)
+	}
+	w.over()
+}
+
 // A leg goes to a second lane, and from there to a third.
 func TestLegMovesTwice(t *testing.T) {
 	w := newWorld(t, meets(`

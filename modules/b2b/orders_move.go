@@ -8,6 +8,7 @@ import (
 
 	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/modules/b2b/control"
 )
 
@@ -169,7 +170,7 @@ func (m *B2B) orderTake(t *control.Turn, o *takingFrom) {
 		t.Refuse(control.NoLeg, "nobody waits with that key")
 		return
 	}
-	on(t.Lane, s.leg.lane(), func() {
+	s.leg.on(t.Lane, func(*lane.Lane) { // it may be on its way with others of its call
 		x := s.leg
 		if x.unpark(); x.l.State() == dialog.Ended {
 			t.Refuse(control.NoLeg, "nobody waits with that key")
