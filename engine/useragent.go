@@ -221,6 +221,7 @@ type Acknowledgement struct {
 	text  []byte
 	to    transport.Peer
 	ready bool
+	found bool // where it goes, or that this cannot be found
 }
 
 // Acknowledge sends the ACK of a 2xx to an INVITE (§13.2.2.4), by a way of its own (§12.2.1.1): s
@@ -236,7 +237,7 @@ func (e *Engine) Acknowledge(l *lane.Lane, s *SendSpec) (*Acknowledgement, error
 	a.text = message.AppendRequest(make([]byte, 0, 384+len(s.Body)), &message.RequestSpec{Method: "ACK", URI: t.URI, From: s.From, To: s.To, CallID: s.CallID, CSeq: s.CSeq,
 		Routes: t.Path, Headers: proxy.AppendLines(nil, s.Headers), ContentType: s.ContentType, Body: s.Body})
 	u.core.Locate(t, t.URI, func(peers []transport.Peer, err error) {
-		if err != nil || len(peers) == 0 {
+		if a.found = true; err != nil || len(peers) == 0 {
 			return
 		}
 		a.to = peers[0]
@@ -258,11 +259,11 @@ func (a *Acknowledgement) Again() {
 	_ = a.u.core.Layer.Forward(&ack, &to, string(a.u.core.Layer.AppendBranch(nil)))
 }
 
-// Bring has the ACK be sent again from another lane. It reports false while it is not sent yet. The
-// token of its lane is held.
+// Bring has the ACK be sent again from another lane. It reports false while it is not known where
+// it goes. The token of its lane is held.
 func (a *Acknowledgement) Bring(to *lane.Lane) bool {
 	u, ok := to.Local.(*unit)
-	if !ok || !a.ready {
+	if !ok || !a.found {
 		return false
 	}
 	a.u = u

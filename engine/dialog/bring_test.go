@@ -274,6 +274,31 @@ func TestRepeatedAfterMove(t *testing.T) {
 	}
 }
 
+// A second party that has answered, and that no ACK can reach, keeps no leg where it is.
+func TestUnreachableForkKeepsNoLeg(t *testing.T) {
+	b := newBenchOn(t, 7300, dialog.Options{}, 3)
+	r := b.raw("10.0.2.1:5060")
+	r.on = func(text string) {
+		if strings.HasPrefix(text, "INVITE ") {
+			r.reply(text, 200, "b", rawContact, rawSDP)
+			r.reply(text, 200, "fork", strings.Replace(rawContact, "10.0.2.1", "nowhere.invalid", 1), rawSDP)
+		}
+		if strings.HasPrefix(text, "BYE ") {
+			r.reply(text, 200, "", "", "")
+		}
+	}
+	var far *dialog.Leg
+	b.does(func(at *lane.Lane) {
+		b.dial(nil, at, "sip:raw@10.0.2.1:5060", dialog.DialOptions{SDP: []byte(rawSDP)}, func(l *dialog.Leg) { far = l })
+	})
+	b.w.Run(time.Minute)
+	if err := b.bring(far, b.elsewhere(far)); err != nil {
+		t.Error(err)
+	}
+	b.on(far, func() { far.HangUp("") })
+	b.empty(100 * time.Second)
+}
+
 // What waits for the lane that a leg leaves goes where the leg goes: a BYE, an INVITE, an INFO, and
 // the 2xx of an INVITE of ours, which comes again.
 func TestWaitsForTheLaneThatIsLeft(t *testing.T) {
@@ -470,4 +495,44 @@ func TestLegThatCannotGoIsAsItWas(t *testing.T) {
 	x.agent.EndCalls()
 	x.settle(x.alice, x.bob)
 	x.over()
+}
+
+// Session timers run on while their legs go from lane to lane: we refresh the session of one when
+// it is time, and the other, whose party does not, is ended.
+func TestSessionTimersOfMovedLegs(t *testing.T) {
+	for _, moves := range []int{0, 10} {
+		t.Run(fmt.Sprint(moves, " moves"), func(t *testing.T) {
+			b := newBenchOn(t, 7350, dialog.Options{}, 3)
+			alice, bob := b.phone("alice", "10.0.1.1:5060"), b.phone("bob", "10.0.2.1:5060")
+			b.joins(dialog.DialOptions{}, bobURI)
+			o := alice.Invite("sip:bob@example.com", phone.Spec{Body: []byte(rawSDP), Headers: timing("600", true)})
+			b.reply(b.got(bob, "INVITE", 1), 200, phone.Reply{Media: own, Headers: append(timing("600;refresher=uac", false), with("Require", "timer")...)})
+			b.answered(o, 200)
+			refreshed := time.Duration(0)
+			for i := range 10 {
+				for b.w.Elapsed() < time.Duration(50*i+70)*time.Second {
+					b.w.Run(time.Second)
+					for _, u := range b.methods(bob, "UPDATE") {
+						if u.Answered() == 0 {
+							refreshed = b.w.Elapsed()
+							b.reply(u, 200, phone.Reply{Headers: timing("600;refresher=uac", false)})
+						}
+					}
+				}
+				if i < moves {
+					if err := b.bring(b.legs[0], b.elsewhere(b.legs[0])); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			if s := refreshed.Seconds(); s < 299 || s > 302 {
+				t.Errorf("bob's session is refreshed after %v s", s)
+			}
+			b.w.RunUntil(time.Minute, func() bool { return len(b.methods(alice, "BYE")) > 0 })
+			if s := b.w.Elapsed().Seconds(); s < 560 || s > 580 {
+				t.Errorf("alice's call ends after %v s", s)
+			}
+			b.over()
+		})
+	}
 }
