@@ -357,3 +357,86 @@ func TestDialogsCarry(t *testing.T) {
 		})
 	}
 }
+
+// What a dialog carries open is not encrypted, unless something else is; in any letters it comes
+// back, changed it does not.
+func TestDialogsCarryOpen(t *testing.T) {
+	const id = "\x01\x02\x03\x04\x05\x06\x07\x08\xf1\xf2\xf3\xf4\xf5\xf6\xf7\xf8"
+	for _, row := range []struct {
+		name string
+		also func(r *engine.Request) error // beside the id
+		open bool
+		want string // of what is carried beside it
+	}{
+		{"alone", nil, true, ""},
+		{"two", func(r *engine.Request) error { return r.CarryOpen("n", id) }, true, id},
+		{"with a secret", func(r *engine.Request) error { return r.Carry("n", "secret") }, false, "secret"},
+		{"no more with a secret", func(r *engine.Request) error { return errors.Join(r.Carry("n", "secret"), r.Carry("n", "")) }, true, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var carried []string
+			b := newBench(t, 1, func(r *engine.Request) error {
+				if r.InDialog() {
+					carried = append(carried, fmt.Sprintf("%s %q %q %t", r.Method(), r.Carried("m"), r.Carried("n"), r.ByCaller()))
+					_, err := r.Relay(nil, nil)
+					return err
+				}
+				if err := r.CarryOpen("m", id); err == nil {
+					t.Error("carried without a Record-Route")
+				}
+				if err := errors.Join(r.RecordRoute(), r.CarryOpen("m", id)); err != nil {
+					return err
+				}
+				if row.also != nil {
+					if err := row.also(r); err != nil {
+						return err
+					}
+				}
+				_, err := r.Relay(to("sip:bob@10.0.0.3:5060"), nil)
+				return err
+			})
+			alice, bob := b.phone("10.0.0.2:5060"), b.phone("10.0.0.3:5060")
+			c := alice.call("c1", "sip:bob@example.com")
+			c.send("INVITE")
+			inv := bob.expect("INVITE")
+			rr := string(inv.msg.Header(message.HeaderRecordRoute))
+			_, state, _ := strings.Cut(rr, ";ds=")
+			state, _, _ = strings.Cut(state, ">")
+			if strings.HasPrefix(state, "o") != row.open || row.open && row.want == "" && len(state) > 41 {
+				t.Errorf("want open: %t, and that in 41 characters: %s", row.open, rr)
+			}
+			bob.reply(inv, 200, "Contact: <sip:bob@10.0.0.3:5060>\r\n")
+			ok := alice.expect("200")
+			route := callersRoutes(ok.msg)
+			c.uri, c.branch, c.cseq, c.extra, c.toTag = "sip:bob@10.0.0.3:5060", 1, 1, route, string(ok.msg.ToTag())
+			c.send("INFO")
+			bob.reply(bob.expect("INFO"), 200, "")
+			alice.expect("200")
+			at := strings.Index(route, ";ds=") + 4
+			c.extra, c.branch, c.cseq = route[:at]+strings.ToUpper(route[at:at+len(state)])+route[at+len(state):], 2, 2
+			c.send("INFO")
+			bob.reply(bob.expect("INFO"), 200, "")
+			alice.expect("200")
+			other := byte('b')
+			if last := route[at+len(state)-2]; last == other {
+				other = 'c'
+			}
+			c.extra, c.branch, c.cseq = route[:at+len(state)-2]+string(other)+route[at+len(state)-1:], 3, 3
+			c.send("INFO")
+			alice.expect("481")
+			c.extra, c.branch, c.cseq = route[:at]+"o"+route[at:], 4, 4
+			c.send("INFO")
+			alice.expect("481")
+			d := &call{ph: bob, id: "c1", uri: "sip:alice@10.0.0.2:5060", toTag: "a1", maxForward: "70", branch: 50, cseq: 50, from: "<sip:bob@example.com>;tag=" + c.toTag,
+				extra: "Route: " + strings.Join(elements(inv.msg, message.HeaderRecordRoute), ", ") + "\r\n"}
+			d.send("BYE")
+			alice.reply(alice.expect("BYE"), 200, "")
+			bob.expect("200")
+			b.quiet()
+			want := fmt.Sprintf("[INFO %[1]q %[2]q true INFO %[1]q %[2]q true INFO \"\" \"\" false INFO \"\" \"\" false BYE %[1]q %[2]q false]", id, row.want)
+			if fmt.Sprint(carried) != want {
+				t.Errorf("carried %v, want %s", carried, want)
+			}
+		})
+	}
+}

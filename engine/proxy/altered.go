@@ -86,7 +86,7 @@ func (b *Branch) recordRoute(m *message.Message, out side) {
 
 // begun notes what was changed in the dialog that m begins.
 func (x *Context) begun(m *message.Message, d *dialog) {
-	d.caller = callerMark(x.Req.FromTag())
+	d.caller = x.core.Signer.callerMark(x.Req.FromTag())
 	was, err := x.Req.CSeq()
 	is, err2 := m.CSeq()
 	if err == nil && err2 == nil {

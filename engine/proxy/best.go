@@ -39,7 +39,7 @@ func rank(r *Response) int {
 // consider keeps the better of x.best and r, and r's challenges.
 func (x *Context) consider(r *Response) {
 	if code := r.Code(); code == 401 || code == 407 {
-		x.seldom().challenge = append(x.rare().challenge, r)
+		x.seldomLate().challenge = append(x.late().challenge, r)
 	}
 	if x.best == nil || rank(r) < rank(x.best) {
 		x.best = r
@@ -81,7 +81,7 @@ func (x *Context) SendBest() {
 
 // aggregate adds the challenges of the other branches to r (§16.7 step 7).
 func (x *Context) aggregate(r *Response) {
-	for _, o := range x.rare().challenge {
+	for _, o := range x.late().challenge {
 		if o == r {
 			continue
 		}

@@ -123,7 +123,7 @@ func (x *Context) forget() {
 	x.core.count--
 	x.best = nil
 	if r := x.extra; r != nil {
-		r.challenge, r.events = nil, nil
+		r.late = nil
 	}
 	x.Server.Release()
 	if x.shown {
@@ -184,7 +184,7 @@ func (x *Context) Leave() {
 
 // check decides what comes next when something has ended.
 func (x *Context) check() {
-	if x.answered == 0 && !x.silent && x.held == 0 && len(x.forks) == 0 && len(x.rare().events) == 0 && (x.running == 0 || x.cancelled) &&
+	if x.answered == 0 && !x.silent && x.held == 0 && len(x.forks) == 0 && len(x.late().events) == 0 && (x.running == 0 || x.cancelled) &&
 		(x.Server.Stateless || x.Server.State() != transaction.Terminated) {
 		x.handler.Idle()
 	}

@@ -3,12 +3,12 @@ package proxy
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sipscript/sipscript/engine/siphash"
 )
@@ -18,7 +18,8 @@ import (
 // is shown. Every later request of the dialog must be changed in the same way, or the other side
 // takes it for one of another dialog (§12.2.2). Nothing is kept for that: it travels in our
 // Record-Route, in the parameter ds, encrypted (one side must not read what the other hides) and
-// covered by the signature. Both sides bring it back with each request.
+// covered by the signature. Both sides bring it back with each request. A dialog that carries
+// nothing but open notes is not encrypted: that would take most of the time.
 
 // dialog is what was changed. It is never written to once it was made.
 type dialog struct {
@@ -31,13 +32,20 @@ type dialog struct {
 	masked  *masked // nil if From and To are the same on both sides
 	notes   []note
 	room    [1]note // where notes begin: most dialogs carry one
+	text    [roomForText]byte
 }
+
+// roomForText is what a dialog that carries a number of 16 bytes, and nothing else, takes in text.
+const roomForText = 24
 
 // masked is From and To where the sides have them differently.
 type masked struct{ from, to party }
 
-// note is something that a module carries through a dialog.
-type note struct{ name, value string }
+// note is something that a module carries through a dialog. One that is open need not be encrypted.
+type note struct {
+	name, value string
+	open        bool
+}
 
 // longestNotes bounds the names and values of all notes together: they are in every request.
 const longestNotes = 256
@@ -86,6 +94,55 @@ func (d *dialog) append(dst []byte) []byte {
 	return dst
 }
 
+// open reports whether nobody need be kept from reading the dialog.
+func (d *dialog) open() bool {
+	if d.shift != 0 || d.account || d.masked != nil {
+		return false
+	}
+	for i := range d.notes {
+		if !d.notes[i].open {
+			return false
+		}
+	}
+	return true
+}
+
+// appendOpen writes a dialog that is open.
+func (d *dialog) appendOpen(dst []byte) []byte {
+	dst = append(dst, d.caller[:]...)
+	for _, n := range d.notes {
+		dst = AppendText(AppendText(dst, n.name), n.value)
+	}
+	return dst
+}
+
+// readOpen is the opposite of appendOpen.
+func (d *dialog) readOpen(b []byte) (ok bool) {
+	if len(b) < callerBytes {
+		return false
+	}
+	return d.readNotes(d.keep(b[copy(d.caller[:], b):]), true)
+}
+
+// keep copies a text to where it stays as long as the dialog.
+func (d *dialog) keep(b []byte) string { return text(append(d.text[:0], b...)) }
+
+// readNotes reads what is left of a dialog: its notes.
+func (d *dialog) readNotes(left string, open bool) (ok bool) {
+	d.notes = d.room[:0]
+	for len(left) > 0 {
+		n := note{open: open}
+		if n.name, left, ok = cutText(left); !ok {
+			return false
+		}
+		if n.value, left, ok = cutText(left); !ok {
+			return false
+		}
+		d.notes = append(d.notes, n)
+	}
+	return true
+}
+
 // AppendText appends a text with its length before it.
 func AppendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
@@ -93,11 +150,17 @@ func AppendText(dst []byte, s string) []byte {
 
 // CutText is the opposite of AppendText; ok is false for what that did not write.
 func CutText(b []byte) (s string, rest []byte, ok bool) {
-	n, used := binary.Uvarint(b)
-	if used <= 0 || n > uint64(len(b)-used) {
-		return "", nil, false
+	s, left, ok := cutText(text(b))
+	return strings.Clone(s), b[len(b)-len(left):], ok
+}
+
+// cutText is CutText for bytes that stay as they are.
+func cutText(from string) (s, rest string, ok bool) {
+	n, used := binary.Uvarint(view(from))
+	if used <= 0 || n > uint64(len(from)-used) {
+		return "", "", false
 	}
-	return string(b[used : used+int(n)]), b[used+int(n):], true
+	return from[used : used+int(n)], from[used+int(n):], true
 }
 
 func (m *masked) texts() [4]*string {
@@ -115,31 +178,21 @@ func (d *dialog) read(b []byte) (ok bool) {
 		return false
 	}
 	d.account = n != 0
-	d.shift, b = uint32(n%accountBit), b[used:]
+	d.shift = uint32(n % accountBit)
+	left := d.keep(b[used:])
 	var m masked
 	for _, s := range m.texts() {
-		if len(b) == 0 {
+		if len(left) == 0 {
 			break
 		}
-		if *s, b, ok = CutText(b); !ok {
+		if *s, left, ok = cutText(left); !ok {
 			return false
 		}
 	}
 	if m != (masked{}) {
 		d.masked = &masked{m.from, m.to}
 	}
-	d.notes = d.room[:0]
-	for len(b) > 0 {
-		var n note
-		if n.name, b, ok = CutText(b); !ok {
-			return false
-		}
-		if n.value, b, ok = CutText(b); !ok {
-			return false
-		}
-		d.notes = append(d.notes, n)
-	}
-	return true
+	return d.readNotes(left, false)
 }
 
 // note is the value of a note, or "".
@@ -162,6 +215,16 @@ var (
 // sides: encrypted, in our Record-Route. name is the carrier's own, a few bytes; "" takes it away.
 // The request must begin a dialog, and its Record-Route have been asked for.
 func (x *Context) Carry(name, value string) (err error) {
+	return x.carry(note{name: name, value: value})
+}
+
+// CarryOpen is Carry for a value that both parties may read, such as a random number: it need not be
+// encrypted. Neither can change it.
+func (x *Context) CarryOpen(name, value string) (err error) {
+	return x.carry(note{name, value, true})
+}
+
+func (x *Context) carry(n note) (err error) {
 	switch {
 	case x.Req.ToTag() != nil || !StartsDialog(x.Req.Method()):
 		return errNoteDialog
@@ -169,7 +232,7 @@ func (x *Context) Carry(name, value string) (err error) {
 		return errNoteRoute
 	}
 	more := x.seldom()
-	more.notes, err = carry(more.notes, name, value)
+	more.notes, err = carry(more.notes, n)
 	return err
 }
 
@@ -186,16 +249,16 @@ func (b *Branch) Carry(name, value string) (err error) {
 		b.seldom().notes = slices.Clone(x.rare().notes)
 	}
 	more := b.seldom()
-	more.notes, err = carry(more.notes, name, value)
+	more.notes, err = carry(more.notes, note{name: name, value: value})
 	return err
 }
 
 // carry replaces one note.
-func carry(notes []note, name, value string) ([]note, error) {
-	size := len(name) + len(value)
+func carry(notes []note, it note) ([]note, error) {
+	size := len(it.name) + len(it.value)
 	kept := make([]note, 0, len(notes)+1)
 	for _, n := range notes {
-		if n.name != name {
+		if n.name != it.name {
 			kept = append(kept, n)
 			size += len(n.name) + len(n.value)
 		}
@@ -203,8 +266,8 @@ func carry(notes []note, name, value string) ([]note, error) {
 	if size > longestNotes {
 		return notes, errNoteLong
 	}
-	if value != "" {
-		kept = append(kept, note{name, value})
+	if it.value != "" {
+		kept = append(kept, it)
 	}
 	return kept, nil
 }
@@ -265,9 +328,15 @@ func (k *stateKeys) crypt(b *cryptRoom, vector, text []byte) {
 	}
 }
 
+// openMark begins the value of the parameter if it is not encrypted. No token has the letter.
+const openMark = 'o'
+
 // seal is the parameter for a call, ";ds=…".
 func (k *stateKeys) seal(room *cryptRoom, d *dialog, callID []byte) string {
 	var space, token [longestState]byte
+	if d.open() {
+		return string(AppendToken(append(token[:0], ";"+stateName+"="+string(openMark)...), d.appendOpen(space[:0])))
+	}
 	text := d.append(space[:vectorBytes])
 	sum := k.vector(callID, text[vectorBytes:])
 	copy(text, sum[:])
@@ -278,6 +347,10 @@ func (k *stateKeys) seal(room *cryptRoom, d *dialog, callID []byte) string {
 // open reads the value of the parameter into d, and reports whether it is ours.
 func (k *stateKeys) open(room *cryptRoom, value, callID []byte, d *dialog) bool {
 	var space [longestState]byte
+	if len(value) > 0 && value[0]|0x20 == openMark {
+		n, ok := ReadToken(space[:], value[1:])
+		return ok && d.readOpen(space[:n])
+	}
 	n, ok := ReadToken(space[:], value)
 	if !ok || n < vectorBytes {
 		return false
@@ -292,8 +365,9 @@ func (k *stateKeys) open(room *cryptRoom, value, callID []byte, d *dialog) bool 
 }
 
 // callerMark represents a tag where the tag itself would be too long.
-func callerMark(tag []byte) (mark [callerBytes]byte) {
-	sum := sha256.Sum256(tag)
+func (s *Signer) callerMark(tag []byte) (mark [callerBytes]byte) {
+	var sum [8]byte
+	binary.BigEndian.PutUint64(sum[:], s.mark('c', tag))
 	copy(mark[:], sum[:])
 	return mark
 }

@@ -13,8 +13,8 @@ type event struct {
 
 // deliver handles an event in its turn.
 func (x *Context) deliver(e event) {
-	if x.handling > 0 || len(x.rare().events) > 0 {
-		x.seldom().events = append(x.rare().events, e)
+	if x.handling > 0 || len(x.late().events) > 0 {
+		x.seldomLate().events = append(x.late().events, e)
 		return
 	}
 	e.branch.handle(e)
@@ -24,7 +24,7 @@ func (x *Context) deliver(e event) {
 // later queues an event for when the lane gets to it: a failure that occurs at once must not call
 // back into the script that is just making the request.
 func (x *Context) later(e event) {
-	x.seldom().events = append(x.rare().events, e)
+	x.seldomLate().events = append(x.late().events, e)
 	x.core.Lane.Return((*drainWork)(x))
 }
 
@@ -35,10 +35,10 @@ type drainWork Context
 func (w *drainWork) Do(*lane.Lane) { (*Context)(w).drain() }
 
 func (x *Context) drain() {
-	for len(x.rare().events) > 0 && x.handling == 0 {
-		e := x.rare().events[0]
-		x.rare().events[0] = event{}
-		x.seldom().events = x.rare().events[1:]
+	for len(x.late().events) > 0 && x.handling == 0 {
+		e := x.late().events[0]
+		x.late().events[0] = event{}
+		x.seldomLate().events = x.late().events[1:]
 		e.branch.handle(e)
 	}
 	if x.handling == 0 {

@@ -25,13 +25,35 @@ type extras struct {
 	// Of our Route entry, if only the Request-URI is wrong; otherwise nil
 	strayed      *ticket
 	recordParams string
+	late         *belated // nil for nothing
+}
+
+// belated is what fewer requests have, and only while they are forked.
+type belated struct {
 	// 401 and 407 responses, whose challenges are added to the best (§16.7 step 7)
 	challenge []*Response
 	events    []event // what arrived while a callback that orders responses ran, in order
 }
 
 // nothing is what a request has that has no extras. It is never written.
-var nothing extras
+var nothing = extras{late: new(belated)}
+
+// late is what x has of that, to be read only.
+func (x *Context) late() *belated {
+	if l := x.rare().late; l != nil {
+		return l
+	}
+	return nothing.late
+}
+
+// seldomLate is what x has of that, to be written to.
+func (x *Context) seldomLate() *belated {
+	more := x.seldom()
+	if more.late == nil {
+		more.late = new(belated)
+	}
+	return more.late
+}
 
 // rare are the extras of x, to be read only.
 func (x *Context) rare() *extras {

@@ -107,15 +107,20 @@ func (x *Context) place(p *transport.Peer) {
 // Contact of the answer: it is an address of some network behind that address. Then its dialogs go
 // where it answered.
 func unreached(contact []byte, at *transport.Peer) bool {
+	uri, err := message.ParseURI(contact)
+	return err == nil && uriUnreached(&uri, at)
+}
+
+// uriUnreached is unreached for a Contact that was read.
+func uriUnreached(uri *message.URI, at *transport.Peer) bool {
 	if at.Kind != transport.UDP || at.Flow != 0 || at.Local == nil || at.Local.Kind != transport.UDP || at.Addr.Addr().Zone() != "" {
 		return false
 	}
-	uri, err := message.ParseURI(contact)
-	if err != nil || !uri.IsSIP() {
+	if !uri.IsSIP() {
 		return false
 	}
 	if t, ok := uri.Params.Get("transport"); ok && !bytes.EqualFold(t, []byte("udp")) {
 		return false
 	}
-	return message.IsHidden(&uri, at.Addr.Addr())
+	return message.IsHidden(uri, at.Addr.Addr())
 }

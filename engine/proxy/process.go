@@ -47,7 +47,7 @@ func (w *waiting) Response(c *transaction.Client, m *message.Message) {
 	sent := b.asSent(m)
 	b.altered.restore(m)
 	shown := b.shows(code)
-	if !shown && x.handling == 0 && len(x.rare().events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
+	if !shown && x.handling == 0 && len(x.late().events) == 0 && (code < 200 || code < 300 && b.fork.waiter == nil) {
 		if !b.witnessed(m, c.To(), x.askedOf(m, sent), "") {
 			b.turnAway(m, sent)
 			return

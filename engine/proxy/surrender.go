@@ -33,7 +33,7 @@ func (c *Core) UAReach(res, req *message.Message, from *transport.Peer) Reach {
 		return r
 	}
 	s := side{local: from.Local, flow: from.Flow, only: from.FlowOnly}
-	if unreached(contact, from) || c.comesBack(contact) {
+	if uri, err := message.ParseURI(contact); err == nil && (uriUnreached(&uri, from) || c.comesBack(&uri)) {
 		s.where(from)
 	}
 	c.put(&r, &s)

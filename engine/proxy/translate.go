@@ -173,7 +173,7 @@ func (x *Context) translate(m *message.Message) {
 func (x *Context) byCaller() bool {
 	if x.sender == senderUnknown {
 		x.sender = senderCallee
-		if x.rare().dialog.caller == callerMark(x.Req.FromTag()) {
+		if x.rare().dialog.caller == x.core.Signer.callerMark(x.Req.FromTag()) {
 			x.sender = senderCaller
 		}
 	}

@@ -115,7 +115,8 @@ func (x *Context) CallerReach() Reach {
 		return r
 	}
 	s := x.callerSide()
-	if from := &x.Server.From; x.core.comesBack(contact) {
+	if uri, err := message.ParseURI(contact); err == nil && x.core.comesBack(&uri) {
+		from := &x.Server.From
 		s.where(&transport.Peer{Kind: from.Kind, Addr: from.Source, Flow: from.Flow})
 	}
 	x.core.put(&r, &s)
@@ -124,9 +125,8 @@ func (x *Context) CallerReach() Reach {
 
 // comesBack reports whether requests to a remote target would come back to this server: it is a URI
 // of its domains, such as a GRUU (RFC 5627 §6).
-func (c *Core) comesBack(contact []byte) bool {
-	uri, err := message.ParseURI(contact)
-	return err == nil && uri.IsSIP() && c.IsLocal(uri.Host, uri.Port, uri.Scheme)
+func (c *Core) comesBack(uri *message.URI) bool {
+	return uri.IsSIP() && c.IsLocal(uri.Host, uri.Port, uri.Scheme)
 }
 
 // where has the party be where its messages came from, unless something else is said of it.
@@ -140,10 +140,11 @@ func (s *side) where(at *transport.Peer) {
 	}
 }
 
-// Reach is where the sender of the response is reached.
-func (a *Answer) Reach() Reach {
+// Reach is where the sender of the response is reached. Its URI is one of those known, if they are
+// equal, and no copy.
+func (a *Answer) Reach(known ...string) Reach {
 	contact := contactURI(a.Message)
-	r := Reach{URI: string(contact), Routes: a.core.routesTo(a.Message, a.req)}
+	r := Reach{URI: copied(contact, known), Routes: a.core.routesTo(a.Message, a.req)}
 	if a.Branch != nil {
 		r.CallID = a.Branch.fork.x.hiddenAs(a.Message.CallID())
 	}
@@ -161,11 +162,21 @@ func (a *Answer) Reach() Reach {
 	if s.local == nil {
 		s.local = a.from.Local
 	}
-	if unreached(contact, a.from) || a.core.comesBack(contact) {
+	if uri, err := message.ParseURI(contact); err == nil && (uriUnreached(&uri, a.from) || a.core.comesBack(&uri)) {
 		s.where(a.from)
 	}
 	a.core.put(&r, &s)
 	return r
+}
+
+// copied is a text that stays: one of those known, if there is an equal one.
+func copied(b []byte, known []string) string {
+	for _, s := range known {
+		if s == string(b) {
+			return s
+		}
+	}
+	return string(b)
 }
 
 // Witness has w see what becomes of the request from now on.

@@ -66,7 +66,7 @@ func (a *Accounts) Record(r *engine.Request, fields map[string]any) error {
 	}
 	e := a.engine.Load()
 	c := &call{id: a.newID(e)}
-	if err := r.Carry(noteName, string(c.id[:])); err != nil {
+	if err := r.CarryOpen(noteName, string(c.id[:])); err != nil {
 		return err
 	}
 	c.r = about(r, cdr.Time{Time: e.Clock().Wall()})

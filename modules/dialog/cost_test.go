@@ -12,7 +12,7 @@ func TestTrackingAllocatesLittle(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates by itself")
 	}
-	const mostPieces, mostBytes = 32, 3300
+	const mostPieces, mostBytes = 29, 3100
 	pieces, bytes := [2]float64{}, [2]uint64{}
 	for i, script := range []string{"../../bench/route.lua", "../../bench/dialog.lua"} {
 		c := scripted(t, script)

@@ -88,7 +88,7 @@ func (d *Dialogs) track(r *engine.Request, o TrackOptions, await func(func(conte
 	if cs, err := m.CSeq(); err == nil {
 		c.t.CSeq = cs.Number
 	}
-	if err := r.Carry(noteName, string(c.t.ID[:])); err != nil {
+	if err := r.CarryOpen(noteName, string(c.t.ID[:])); err != nil {
 		return nil, err
 	}
 	if err := c.retrack(&o, await); err != nil {
@@ -217,7 +217,8 @@ func (s *session) Answering(a *engine.Answer) bool {
 		return true
 	}
 	c.passes(track.Callee, a.Message)
-	r := track.Response{Leg: s.leg(a.Branch), Code: code, Asked: a.Asked, B: a.Reach()}
+	r := track.Response{Leg: s.leg(a.Branch), Code: code, Asked: a.Asked}
+	r.B = a.Reach(c.t.Texts(r.Leg)...)
 	if tag := a.Message.ToTag(); c.t.LegOf(tag) != nil {
 		r.Tag = c.t.LegOf(tag).Tag
 	} else {

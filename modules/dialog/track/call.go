@@ -85,6 +85,15 @@ func (c *Call) Dial(uri string, at int64) int {
 	return len(c.Legs) - 1
 }
 
+// Texts are the URIs that are known of a leg: its target's and its Contact's.
+func (c *Call) Texts(leg int) []string {
+	if leg < 0 || leg >= len(c.Legs) {
+		return nil
+	}
+	l := &c.Legs[leg]
+	return []string{l.URI, l.B.URI}
+}
+
 // mostLegs bounds the legs of a call; the last one stands for all beyond.
 const mostLegs = 64
 
