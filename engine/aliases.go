@@ -226,7 +226,8 @@ type Witness = proxy.Witness
 //
 // Methods:
 //   - At() lane.Time: when the lane began the work that brought it.
-//   - Reach() Reach: where the sender of the response is reached.
+//   - Reach(known ...string) Reach: where the sender of the response is reached. Its URI is one of
+//     those known, if they are equal, and no copy.
 type Answer = proxy.Answer
 
 // Reach is where a party of a dialog is reached by requests of this server's own (§12.2.1.1).

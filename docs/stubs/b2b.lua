@@ -411,6 +411,7 @@ function b2b.list() end
 ---@class b2b.configure.options
 ---@field refer? "refuse"|"pass"|function what becomes of a REFER: "refuse", by 603; "pass": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer
 ---@field replaces? function function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481
+---@field recover? "end" what becomes of the calls of a process that was killed, with --data: "end", the next one says BYE to both parties
 
 ---@class b2b.incoming.options
 ---@field flow_lost? number seconds for which the one connection that leads to the party, such as a browser's WebSocket, may be gone: then the leg is ended; default: it is not

@@ -97,11 +97,14 @@ func (l *Leg) move(to engine.Reach) {
 	if to.URI == "" {
 		return
 	}
-	routes := l.reach.Routes
+	before, routes := l.reach, l.reach.Routes
 	if l.reach = to; len(routes) > 0 {
 		l.reach.Flow, l.reach.At, l.reach.Only = 0, "", false
 	}
 	l.reach.Routes = routes
+	if l.reach.URI != before.URI || l.reach.At != before.At || l.reach.Socket != before.Socket {
+		l.changed()
+	}
 	l.watchFlow()
 }
 
@@ -159,13 +162,13 @@ func (l *Leg) bye() {
 
 // within is a request of ours within the dialog, with the next number.
 func (l *Leg) within(method string) *engine.SendSpec {
-	l.seq++
+	l.next()
 	return &engine.SendSpec{Method: method, URI: l.reach.URI, From: l.local, To: l.remote, CallID: l.callID, KnownAs: l.reach.CallID, CSeq: l.seq, NextCSeq: l.next, Target: l.way(), Headers: l.sessionID(nil)}
 }
 
 // next is the next number.
 func (l *Leg) next() uint32 {
-	l.seq++
+	l.count(l.seq + 1)
 	return l.seq
 }
 
@@ -178,7 +181,13 @@ func (l *Leg) wayTo(reach engine.Reach) *engine.Target {
 	if l.target != nil {
 		t.Credentials = l.target.Credentials
 	}
-	if len(t.Path) > 0 && !loose(t.Path[0]) { // §12.2.1.1: a strict router
+	return strictly(t)
+}
+
+// strictly has a request to t go by way of a strict router, if the first of its route set is one
+// (§12.2.1.1).
+func strictly(t *engine.Target) *engine.Target {
+	if len(t.Path) > 0 && !loose(t.Path[0]) {
 		path := append([]string(nil), t.Path[1:]...)
 		t.URI, t.Path = uriIn(t.Path[0]), append(path, "<"+t.URI+">")
 	}
@@ -201,8 +210,8 @@ func (l *Leg) send(s *engine.SendSpec, then func(*engine.Response, error)) error
 	err := l.agent.eng.SendAsync(s, func(res *engine.Response, err error) {
 		l.sends--
 		if err == nil { // a challenge has taken a number
-			if cs, bad := res.Message().CSeq(); bad == nil && cs.Number > l.seq {
-				l.seq = cs.Number
+			if cs, bad := res.Message().CSeq(); bad == nil {
+				l.count(cs.Number)
 			}
 		}
 		then(res, err)

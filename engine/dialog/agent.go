@@ -29,6 +29,9 @@ type Options struct {
 	// Leaves, if not nil, is told that a leg goes to another lane. What it returns is called with
 	// the token of that lane when it is there; or with that of its own, if it stays after all.
 	Leaves func(l *Leg, to *lane.Lane) (arrives func(at *lane.Lane))
+	// Changed, if not nil, is told that the [Leg.Goodbye] of a leg that was answered, and has not
+	// ended, is another one. Of one that is answered Told is told.
+	Changed func(*Leg)
 	// Replaces, if not nil, reports whether parties are told that an INVITE may take the place of a
 	// dialog (Supported: replaces).
 	Replaces func() bool

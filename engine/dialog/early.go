@@ -66,7 +66,7 @@ func (l *Leg) rely(i *engine.Invitation, res *message.Message) (fresh bool) {
 	}
 	d.rseq = uint32(n)
 	l.heardAllow(res)
-	l.seq = max(l.seq, i.CSeq())
+	l.count(i.CSeq())
 	sdp, _ := descriptionOf(res)
 	sdp = clone(sdp)
 	switch {

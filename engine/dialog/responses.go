@@ -45,7 +45,7 @@ func (l *Leg) accepted(i *engine.Invitation, res *message.Message) {
 	case good:
 		l.move(reach)
 	}
-	l.seq = max(l.seq, i.CSeq())
+	l.count(i.CSeq())
 	l.saidBefore = nil
 	l.agreedTimer(res)
 	sdp, ok := descriptionOf(res)
@@ -134,7 +134,7 @@ func (l *Leg) Refused(i *engine.Invitation, res *engine.Response, err error) {
 		return
 	}
 	l.lane.StopTimer(&l.patience)
-	l.seq = max(l.seq, i.CSeq())
+	l.count(i.CSeq())
 	e := evRefused
 	if l.s.opened && (err != nil || res.Code() == 408 || res.Code() == 481) {
 		e = evLost

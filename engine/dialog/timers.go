@@ -246,7 +246,7 @@ func (l *Leg) again422(i *engine.Invitation, res *message.Message) bool {
 		return false
 	}
 	x.least = least
-	l.seq = max(l.seq, i.CSeq())
+	l.count(i.CSeq())
 	s := l.first(h, l.target, l.said)
 	out, err := l.agent.eng.Invite(l.lane, s, l.contact, l)
 	if err != nil {

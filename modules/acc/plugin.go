@@ -8,9 +8,9 @@ import (
 
 	"github.com/sipscript/sipscript/luabind"
 	"github.com/sipscript/sipscript/modules/acc/sink"
-	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/dialog"
 	"github.com/sipscript/sipscript/modules/host"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 	"github.com/sipscript/sipscript/ops/openapi"
 )
 

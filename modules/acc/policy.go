@@ -15,8 +15,8 @@ import (
 	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/modules/acc/cdr"
 	"github.com/sipscript/sipscript/modules/acc/sink"
-	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // Policy is what a script sets.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ import (
 // Plugin is the module "b2b".
 func Plugin() host.Plugin {
 	return host.Plugin{Name: "b2b", New: func(env *host.Environment) (luabind.Opener, error) {
-		o := Options{Log: env.Log, Dialogs: func() *dialogs.Dialogs { return host.Find[*dialogs.Dialogs](env) }}
+		o := Options{Log: env.Log, Data: env.Data, Dialogs: func() *dialogs.Dialogs { return host.Find[*dialogs.Dialogs](env) }}
 		if env.Made != nil {
 			o.Media = func() *rtpengine.RTPEngine {
 				p, _ := env.Made("rtpengine").(*rtpengine.RTPEngine)
@@ -52,6 +53,8 @@ type B2B struct {
 	known  []map[string]*leg // by id, one map a lane, which belongs to the holder of its token
 	// where programs elsewhere control legs
 	control *control.Hub
+	data    string
+	kept    *kept // legs in files; nil for none
 	// names has *lane.Lane by the ids that callers chose for its legs; *leg for those that moved
 	names sync.Map
 }
@@ -59,6 +62,9 @@ type B2B struct {
 // Options of NewWith. All may be zero.
 type Options struct {
 	Log *slog.Logger // default: none
+	// Data is a directory, or "". Legs that were answered are noted there, so that the process after
+	// one that was killed ends them.
+	Data string
 	// Dialogs, if it is not nil, returns those that count legs by their limits; nil: there are none
 	Dialogs func() *dialogs.Dialogs
 	// Media, if it is not nil, returns what relays the media of legs; nil: there is nothing
@@ -70,8 +76,8 @@ func New() *B2B { return NewWith(Options{}) }
 
 // NewWith makes the module.
 func NewWith(o Options) *B2B {
-	m := &B2B{log: o.Log, calls: o.Dialogs, media: o.Media}
-	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves, Replaces: m.lets, MayLeave: m.mayLeave, Leaves: m.leaves})
+	m := &B2B{log: o.Log, calls: o.Dialogs, media: o.Media, data: o.Data}
+	m.agent = dialog.New(dialog.Options{Told: m.told, Refer: m.refer, Taken: m.moves, Replaces: m.lets, MayLeave: m.mayLeave, Leaves: m.leaves, Changed: m.changed})
 	m.control = m.newControl()
 	return m
 }
@@ -84,7 +90,41 @@ func (m *B2B) Attach(e *engine.Engine) error {
 	}
 	m.eng.Store(e)
 	m.control.Attach(e)
-	return m.agent.Attach(e)
+	if err := m.agent.Attach(e); err != nil {
+		return err
+	}
+	if m.kept == nil {
+		var err error
+		if m.kept, err = openKept(m.data, m.logger()); err != nil {
+			return err
+		}
+	}
+	m.kept.sayGoodbye(m.agent)
+	return nil
+}
+
+// logger is where is logged.
+func (m *B2B) logger() *slog.Logger {
+	if m.log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return m.log
+}
+
+// Storage is what --data keeps of legs.
+func (m *B2B) Storage() string {
+	if m.data == "" {
+		return ""
+	}
+	return "calls of b2b that are in progress are noted in " + filepath.Join(m.data, "b2b") + ": the process after one that was killed ends them"
+}
+
+// changed has a leg that was answered noted as it is now.
+func (m *B2B) changed(l *dialog.Leg) {
+	if m.kept != nil {
+		m.of(l).noted = true
+		m.kept.note(l)
+	}
 }
 
 // Settles has INVITEs that take the place of a leg come to its lane.
@@ -121,6 +161,7 @@ type leg struct {
 	l       *dialog.Leg
 	home    atomic.Pointer[lane.Lane] // the lane of the leg, or to which it is on its way
 	moved   bool                      // it was on another one
+	noted   bool                      // it is noted in files
 	id      string
 	callID  string
 	from    string
@@ -196,9 +237,13 @@ func (m *B2B) told(e dialog.Event) {
 	out := event{kind: "b2b." + e.Kind, leg: x, why: e.Why}
 	switch e.Kind {
 	case dialog.EventAnswered:
+		m.changed(e.Leg)
 		x.keeps.answered()
 	case dialog.EventEnded:
 		x.state.Store(ended)
+		if x.noted {
+			m.kept.forget(e.Leg)
+		}
 		why := e.Why
 		x.why.Store(&why)
 		x.disown()

@@ -91,6 +91,7 @@ func transfer(c *luabind.Call, x *leg, to destination, o transferring) luabind.P
 type configuration struct {
 	Refer    luabind.FuncOrValue `lua:"refer" oneof:"refuse pass" also:"function" default:"refuse" doc:"what becomes of a REFER: \"refuse\", by 603; \"pass\": to the other party, whose answer and NOTIFYs go back; or function(refer, leg) -> targets | nil, code: whom the peer of the leg is to talk to instead, as dial takes them; nil for whom refer.attended says; true if it has done what is wanted itself, such as parking leg.peer"`
 	Replaces *luabind.Func       `lua:"replaces" doc:"function(req, leg) -> boolean: whether an INVITE with Replaces (RFC 3891) may take the place of the leg; default: no INVITE may, it is answered 481"`
+	Recover  string              `lua:"recover" oneof:"end" default:"end" doc:"what becomes of the calls of a process that was killed, with --data: \"end\", the next one says BYE to both parties"`
 }
 
 // referring is what the script says of REFERs: in each VM the same, a function is each one's own.

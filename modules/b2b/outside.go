@@ -69,10 +69,10 @@ func (m *B2B) Drain(context.Context) error {
 	return nil
 }
 
-// Close ends the connections of clients.
+// Close ends the connections of clients, and lets go of files.
 func (m *B2B) Close() error {
 	m.control.Close()
-	return nil
+	return m.kept.close()
 }
 
 // controlMetrics are the figures of clients.

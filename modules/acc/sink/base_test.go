@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
-	"github.com/sipscript/sipscript/modules/acc/spool"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 var began = time.Date(2026, 11, 30, 12, 0, 0, 123e6, time.UTC)

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
-	"github.com/sipscript/sipscript/modules/acc/spool"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // columns of a record, in files and databases.

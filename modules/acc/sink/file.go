@@ -21,7 +21,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
-	"github.com/sipscript/sipscript/modules/acc/spool"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // Rotation says when a file is set aside, under a name with the time, and a new one begun. The zero

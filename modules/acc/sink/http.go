@@ -10,8 +10,8 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // web is an HTTP server, which gets a list of records in each POST.

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
-	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // kamailio is a database with Kamailio's tables. These have no key by which a record would be

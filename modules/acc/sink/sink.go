@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sipscript/sipscript/modules/acc/spool"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // Sink writes records to one destination.

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sipscript/sipscript/modules/acc/spool"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 func worker(t *testing.T, name string, fail func(list []spool.Record) error, test func(b *bench)) {

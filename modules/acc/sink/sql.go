@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
-	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/clients"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // Table is our own table.

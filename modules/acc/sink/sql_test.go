@@ -17,9 +17,9 @@ import (
 	"github.com/sipscript/sipscript/internal/mariadbtest"
 	"github.com/sipscript/sipscript/internal/pgtest"
 	"github.com/sipscript/sipscript/modules/acc/cdr"
-	"github.com/sipscript/sipscript/modules/acc/spool"
 	"github.com/sipscript/sipscript/modules/clients"
 	"github.com/sipscript/sipscript/modules/clients/drivers"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // database is one kind, and how it is stopped and started.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sipscript/sipscript/modules/acc/cdr"
-	"github.com/sipscript/sipscript/modules/acc/spool"
+	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
 // What a record has become in a destination does not depend on whether it was still in memory.
