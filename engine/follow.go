@@ -80,8 +80,8 @@ func (r *Request) Carry(name, value string) error {
 	return nil
 }
 
-// CarryOpen is [Request.Carry] for a value that both parties may read, such as a random number: it is
-// signed, and need not be encrypted.
+// CarryOpen is [Request.Carry] for a value that both parties may read, such as a random number: it
+// is signed, and need not be encrypted.
 func (r *Request) CarryOpen(name, value string) error {
 	if err := r.ctx.CarryOpen(name, value); err != nil {
 		return misuse("carry: %v", err)

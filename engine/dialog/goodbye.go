@@ -12,10 +12,10 @@ import (
 // Goodbye is what the BYE to the party of a leg takes.
 type Goodbye struct {
 	CallID  string   `json:"call_id"`
-	KnownAs string   `json:"known_as,omitempty"` // the Call-ID that the party knows, if that is another
+	KnownAs string   `json:"known_as,omitempty"` // the party's Call-ID, if that is another
 	From    string   `json:"from"`               // the name of this side, and its tag
 	To      string   `json:"to"`                 // those of the party
-	CSeq    uint32   `json:"cseq"`               // higher than what was sent, and will be for a while
+	CSeq    uint32   `json:"cseq"`               // above all that will be used for a while
 	URI     string   `json:"uri"`                // the party's remote target
 	Routes  []string `json:"routes,omitempty"`   // the route set
 	At      string   `json:"at,omitempty"`       // where a NAT has it
@@ -28,8 +28,8 @@ const numbers = 100
 // highestNumber is the highest CSeq number that there is (RFC 3261 §8.1.1.5).
 const highestNumber = 1<<31 - 1
 
-// Goodbye is what ends the leg, which was answered, when it is not there any more. It is another one
-// after each [Options.Changed].
+// Goodbye is what ends the leg, which was answered, when it is not there any more. It is another
+// one after each [Options.Changed].
 func (l *Leg) Goodbye() Goodbye {
 	r := &l.reach
 	return Goodbye{CallID: l.callID, KnownAs: r.CallID, From: l.local, To: l.remote, URI: r.URI, Routes: r.Routes, At: r.At, Socket: r.Socket,

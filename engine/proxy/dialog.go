@@ -218,8 +218,8 @@ func (x *Context) Carry(name, value string) (err error) {
 	return x.carry(note{name: name, value: value})
 }
 
-// CarryOpen is Carry for a value that both parties may read, such as a random number: it need not be
-// encrypted. Neither can change it.
+// CarryOpen is Carry for a value that both parties may read, such as a random number: it need not
+// be encrypted. Neither can change it.
 func (x *Context) CarryOpen(name, value string) (err error) {
 	return x.carry(note{name, value, true})
 }

@@ -62,8 +62,8 @@ type B2B struct {
 // Options of NewWith. All may be zero.
 type Options struct {
 	Log *slog.Logger // default: none
-	// Data is a directory, or "". Legs that were answered are noted there, so that the process after
-	// one that was killed ends them.
+	// Data is a directory, or "". Legs that were answered are noted there, so that the process
+	// after one that was killed ends them.
 	Data string
 	// Dialogs, if it is not nil, returns those that count legs by their limits; nil: there are none
 	Dialogs func() *dialogs.Dialogs
