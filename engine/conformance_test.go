@@ -59,10 +59,10 @@ type conformanceRow struct {
 	section, held string
 }
 
-// conformanceRows reads the rows of the tables: those whose first cell begins with a section or an
-// RFC.
+// conformanceRows reads the rows of the tables: those whose first cell begins with a section, an
+// RFC, or b2b.
 func conformanceRows(text string) (rows []conformanceRow) {
-	section := regexp.MustCompile(`^(\d+(\.\d+)*|RFC \d+)\b`)
+	section := regexp.MustCompile(`^(\d+(\.\d+)*|RFC \d+|b2b)\b`)
 	for i, line := range strings.Split(text, "\n") {
 		cells := strings.Split(strings.Trim(line, "| "), " | ")
 		if !strings.HasPrefix(line, "|") || !section.MatchString(cells[0]) {

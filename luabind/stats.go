@@ -104,6 +104,8 @@ func (r *Router) Metrics() []Metric {
 		counter("script_reload_errors_total", "Reloads that were refused.", func(s Stats) float64 { return float64(s.ReloadErrors) }),
 		{Name: "script_generation", Help: "Number of the script generation that serves.", Kind: Gauge,
 			Value: func() float64 { return float64(r.Stats().Generation) }},
+		{Name: "script_generations", Help: "Generations of the script that are there: those beside the one that serves finish what they began.", Kind: Gauge,
+			Value: func() float64 { return float64(len(r.Generations())) }},
 		{Name: "script_suspended", Help: "Scripts that wait.", Kind: Gauge, Value: func() float64 { return float64(r.stats.suspended.Load()) }},
 		{Name: "script_seconds", Help: "Time route held its lane, without its waits; one call in 8 is measured.", Kind: Histogram, Buckets: r.buckets},
 	}
