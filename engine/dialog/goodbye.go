@@ -11,7 +11,7 @@ import (
 
 // Goodbye is what the BYE to the party of a leg takes.
 type Goodbye struct {
-	CallID  string   `json:"call_id"`
+	CallID  string   `json:"call_id"`            // of the leg
 	KnownAs string   `json:"known_as,omitempty"` // the party's Call-ID, if that is another
 	From    string   `json:"from"`               // the name of this side, and its tag
 	To      string   `json:"to"`                 // those of the party

@@ -160,29 +160,56 @@ func (c *caller) pass(d time.Duration) {
 	<-done
 }
 
-// BenchmarkMemory is what the heap and stacks have for each of 20,000 calls, with two descriptions
-// of 1.2 kB, when their transactions are over.
-func BenchmarkMemory(b *testing.B) {
+// kept is what the heap and stacks have for each of 20,000 calls, with two descriptions of 1.2 kB,
+// when their transactions are over.
+func kept(tb testing.TB, script string) float64 {
 	const calls = 20_000
+	c := newCaller(tb, script)
+	taken := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc + m.StackInuse)
+	}
+	before := taken()
+	for range calls {
+		c.setUp()
+	}
+	c.pass(5 * time.Minute)
+	after := taken()
+	if n := c.m.Calls(); n != 2*calls {
+		tb.Fatalf("%d legs", n)
+	}
+	runtime.KeepAlive(c)
+	return float64(after-before) / calls
+}
+
+// BenchmarkMemory measures calls that are joined, and those for which a script waits.
+func BenchmarkMemory(b *testing.B) {
 	for _, row := range []struct{ name, script string }{{"joined", joined}, {"waiting script", bridged}} {
 		b.Run(row.name, func(b *testing.B) {
 			for b.Loop() {
-				c := newCaller(b, row.script)
-				var before, after runtime.MemStats
-				runtime.GC()
-				runtime.ReadMemStats(&before)
-				for range calls {
-					c.setUp()
-				}
-				c.pass(5 * time.Minute)
-				runtime.GC()
-				runtime.GC()
-				runtime.ReadMemStats(&after)
-				if n := c.m.Calls(); n != 2*calls {
-					b.Fatalf("%d legs", n)
-				}
-				b.ReportMetric(float64(after.HeapAlloc+after.StackInuse-before.HeapAlloc-before.StackInuse)/calls, "B/call")
-				runtime.KeepAlive(c)
+				b.ReportMetric(kept(b, row.script), "B/call")
+			}
+		})
+	}
+}
+
+// A call keeps no more than this, stacks included: so much memory a server with many calls needs.
+func TestBytesKeptOfACall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates by itself")
+	}
+	for _, row := range []struct {
+		name, script string
+		most         float64
+	}{{"joined", joined, 6000}, {"waiting script", bridged, 14000}} {
+		t.Run(row.name, func(t *testing.T) {
+			each := kept(t, row.script)
+			t.Logf("%.0f bytes of each call", each)
+			if each > row.most {
+				t.Errorf("the most is %.0f", row.most)
 			}
 		})
 	}
