@@ -243,6 +243,27 @@ function b2b_leg:send(request) end
 ---@return string|nil type the Content-Type of the request
 function b2b_leg:wait(kinds, options) end
 
+---Calls a function for each key that the party presses, or each request that it sends, as long as the
+---leg lives: also when it is joined, and when the handler has ended. It takes the place of the one
+---before. The function runs where the script ran that has called on, for one after the other; it may
+---wait, and up to 32 wait for it meanwhile. wait hears them as well, a bridge passes what it passes;
+---keys that a function has heard are not kept. When the generation of the script is over nothing is
+---heard. A MESSAGE that is not passed is answered 200. nil, err if the leg has ended. Raises for
+---anything else to hear. Only in handlers. Waits.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local b, res = a:dial("sip:bob@192.0.2.7")
+---if not b then return a:reject(res) end
+---b:on("dtmf", function(leg, key) if key == "#" then leg:hang_up() end end)
+---a:join(b)
+---```
+---@param what string "dtmf", "INFO" or "MESSAGE"; keys as wait has them
+---@param fn fun(leg: any, value: any, type: any): ...any gets the leg, the key or the body, and the Content-Type or nil; nil: nobody hears it any more
+---@return boolean|nil result true
+---@return string|nil err why it failed
+function b2b_leg:on(what, fn) end
+
 ---Has the party wait, on hold, until somebody takes it by the key: b2b.take. Its bridge ends (nil,
 ---"parted"), and its peer stays its owner's. The handler no longer owns it; it ends when the party
 ---leaves, or after timeout. nil, "busy" if somebody waits with that key. Only in handlers. Waits.

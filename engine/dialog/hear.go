@@ -36,6 +36,7 @@ type ear struct {
 	wanted []string
 	done   func(Heard, string)
 	timer  lane.Timer
+	always map[string]func(Heard) // by what is heard; see Listen
 }
 
 // Hear tells done, once and on the lane, what the party sends next of what is wanted: Digit, INFO
@@ -66,6 +67,29 @@ func (l *Leg) Hear(wanted []string, timeout time.Duration, done func(h Heard, wh
 	return nil
 }
 
+// Listen has f told, on the leg's lane, of all that the party sends of a kind: Digit, INFO or
+// MESSAGE; in place of who was told before. nil ends that. It takes nothing from Hear, nor from a
+// bridge; digits that it hears are not kept. It reports false if the leg has ended.
+func (l *Leg) Listen(what string, f func(Heard)) bool {
+	if l.s.phase == over {
+		return false
+	}
+	e := l.more().ear
+	if e == nil {
+		e = &ear{leg: l}
+		l.rare.ear = e
+	}
+	if f == nil {
+		delete(e.always, what)
+		return true
+	}
+	if e.always == nil {
+		e.always = map[string]func(Heard){}
+	}
+	e.always[what] = f
+	return true
+}
+
 // Expire is told that the time is over.
 func (e *ear) Expire(*lane.Timer) { e.tell(Heard{}, WhyAgain) }
 
@@ -77,20 +101,21 @@ func (e *ear) tell(h Heard, why string) {
 	}
 }
 
-// listens is what a request says, and whether somebody waits for it: for a digit, if it is one, or
-// for the request. It is a view of the request.
-func (l *Leg) listens(m *message.Message, method string) (h Heard, wanted bool) {
-	h = Heard{What: method, Value: m.Body(), Type: string(m.Header(message.HeaderContentType))}
-	digit, ok := h.digit()
-	switch {
-	case ok && l.wants(Digit):
-		return digit, true
-	case l.wants(method):
-		return h, true
-	case ok:
-		return digit, false
-	}
-	return h, false
+// said is what a request says, and the digit that it is, if it is one. Both are views of it.
+type said struct {
+	request, digit Heard
+	isDigit        bool
+}
+
+func saidBy(m *message.Message, method string) said {
+	s := said{request: Heard{What: method, Value: m.Body(), Type: string(m.Header(message.HeaderContentType))}}
+	s.digit, s.isDigit = s.request.digit()
+	return s
+}
+
+// heard reports whether somebody takes what a request says: by itself, or as a digit.
+func (l *Leg) heard(s said) bool {
+	return l.wants(s.request.What) || l.heeds(s.request.What) != nil || s.isDigit && (l.wants(Digit) || l.heeds(Digit) != nil)
 }
 
 // digit is the digit of an INFO.
@@ -131,20 +156,50 @@ func (l *Leg) wants(what string) bool {
 	return l.rare != nil && l.rare.ear != nil && l.rare.ear.done != nil && slices.Contains(l.rare.ear.wanted, what)
 }
 
-// hear tells who listens, or keeps a digit of a party that talks to nobody.
-func (l *Leg) hear(h Heard, wanted bool) {
-	switch {
-	case wanted:
-		h.Value = clone(h.Value)
-		l.rare.ear.tell(h, "")
-	case h.What == Digit && l.Peer() == nil && l.s.phase != over:
-		x := l.more()
-		if x.ear == nil {
-			x.ear = &ear{leg: l}
-		}
-		if d := x.ear.digits; len(d) == mostDigits {
-			x.ear.digits = append(d[:0:0], d[1:]...)
-		}
-		x.ear.digits = append(x.ear.digits, h.Value...)
+// heeds is who hears all of it; nil for nobody.
+func (l *Leg) heeds(what string) func(Heard) {
+	if l.rare == nil || l.rare.ear == nil {
+		return nil
 	}
+	return l.rare.ear.always[what]
+}
+
+// hear tells who waits and who listens, or keeps a digit of a party that talks to nobody.
+func (l *Leg) hear(s said) {
+	taken := true
+	switch {
+	case s.isDigit && l.wants(Digit):
+		l.rare.ear.tell(s.digit.copied(), "")
+	case l.wants(s.request.What):
+		l.rare.ear.tell(s.request.copied(), "")
+	default:
+		taken = s.isDigit && l.heeds(Digit) != nil
+	}
+	if f := l.heeds(s.request.What); f != nil {
+		f(s.request.copied())
+	}
+	if f := l.heeds(Digit); s.isDigit && f != nil {
+		f(s.digit.copied())
+	}
+	if !taken && s.isDigit && l.Peer() == nil && l.s.phase != over {
+		l.keepDigit(s.digit.Value)
+	}
+}
+
+// copied outlives the request.
+func (h Heard) copied() Heard {
+	h.Value = clone(h.Value)
+	return h
+}
+
+// keepDigit keeps a digit that nobody has heard.
+func (l *Leg) keepDigit(digit []byte) {
+	x := l.more()
+	if x.ear == nil {
+		x.ear = &ear{leg: l}
+	}
+	if d := x.ear.digits; len(d) == mostDigits {
+		x.ear.digits = append(d[:0:0], d[1:]...)
+	}
+	x.ear.digits = append(x.ear.digits, digit...)
 }

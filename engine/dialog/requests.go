@@ -173,9 +173,9 @@ func (l *Leg) alone(sdp []byte) {
 // aside takes a request that has nothing to do with the session: it is passed to the peer, and
 // heard by who listens.
 func (l *Leg) aside(in *engine.Incoming, r *engine.Request, m *message.Message) {
-	h, wanted := l.listens(m, r.Method().String())
-	l.pass(in, r, m, wanted)
-	l.hear(h, wanted)
+	s := saidBy(m, r.Method().String())
+	l.pass(in, r, m, l.heard(s))
+	l.hear(s)
 }
 
 // pass passes a request to the peer, and its answer back; wanted: somebody else takes it.

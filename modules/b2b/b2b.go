@@ -171,6 +171,8 @@ type leg struct {
 	keeps   *keeps // nil for nothing
 	spot    *spot  // where it waits to be taken; nil if it does not
 	ownerOf *owner // nil: nobody, it ends by itself
+
+	listeners map[string]*listener // by what is heard; nil for none
 }
 
 // The states, as scripts know them.

@@ -59,7 +59,7 @@ var legType = &luabind.ObjectType{
 			return map[string]any{}
 		}),
 	},
-	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, holdMethod, resumeMethod, transferMethod, referMethod, sendMethod, waitMethod, parkMethod, handoverMethod},
+	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, holdMethod, resumeMethod, transferMethod, referMethod, sendMethod, waitMethod, onMethod, parkMethod, handoverMethod},
 }
 
 // mustBeHere raises where the leg belongs to another lane than the script runs on.
