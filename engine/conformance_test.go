@@ -60,9 +60,9 @@ type conformanceRow struct {
 }
 
 // conformanceRows reads the rows of the tables: those whose first cell begins with a section, an
-// RFC, or b2b.
+// RFC, or a module of calls.
 func conformanceRows(text string) (rows []conformanceRow) {
-	section := regexp.MustCompile(`^(\d+(\.\d+)*|RFC \d+|b2b)\b`)
+	section := regexp.MustCompile(`^(\d+(\.\d+)*|RFC \d+|b2b|dialog|acc|topology|stir)\b`)
 	for i, line := range strings.Split(text, "\n") {
 		cells := strings.Split(strings.Trim(line, "| "), " | ")
 		if !strings.HasPrefix(line, "|") || !section.MatchString(cells[0]) {

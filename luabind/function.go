@@ -27,6 +27,9 @@ type Function struct {
 	DecidesFrom int
 	// Effects is what check knows about the function in addition.
 	Effects Effect
+	// Asks: whoever calls it wants to know the result. It is the name of the option with which that
+	// is so, or "*" for always.
+	Asks string
 	// Untold: its calls are not told to an observer. It finds out nothing that the message does not
 	// say, and scripts call it often.
 	Untold bool

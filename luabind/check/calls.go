@@ -19,6 +19,34 @@ func (f *file) call(c *callSite) {
 	}
 	f.place(c, m)
 	f.arguments(call, m)
+	if c.alone && m.fn.Asks != "" {
+		f.unused(call, m)
+	}
+}
+
+// unused reports a question whose answer nobody looks at.
+func (f *file) unused(call *ast.FuncCallExpr, m *member) {
+	if option := m.fn.Asks; option != "*" && !f.gives(call, m, option) {
+		return
+	}
+	f.report(f, call, Warning, "unused", "nobody looks at what %s returns: it is what says no", m.full)
+}
+
+// gives reports whether a call has an option.
+func (f *file) gives(call *ast.FuncCallExpr, m *member, option string) bool {
+	for _, g := range f.given(call, m) {
+		if g.param.Options == nil {
+			continue
+		}
+		if t := f.value(g.arg).table; t != nil {
+			for _, field := range t.Fields {
+				if name, ok := field.Key.(*ast.StringExpr); ok && name.Value == option {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // called is the declared function that a call calls; nil if there is none, which is reported if

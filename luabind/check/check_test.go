@@ -37,6 +37,12 @@ func routed(body string) string {
 func along(body string) string { return handler("req:record_route()\n" + body) }
 
 var mistakes = []mistake{
+	// unused
+	{"a limit that nobody looks at", "local dialog = require \"dialog\"\n" + along("dialog.track(req, { limits = { all = 3 } })"), "5:8", "unused", "dialog.track returns", "dialog.track(req, => local call = dialog.track(req,"},
+	{"limits in a variable", "local dialog = require \"dialog\"\n" + along("local o = { limits = { all = 3 } }\ndialog.track(req, o)"), "6:8", "unused", "it is what says no", "limits = { => vars = {"},
+	{"a method", "local dialog = require \"dialog\"\n" + along("local call = dialog.track(req)\ncall:limit({ all = 3 })"), "6:6", "unused", "call:limit", "call:limit => local ok = call:limit"},
+	{"a source that is looked up for nothing", handler("auth.trusted(req)"), "3:6", "unused", "auth.trusted", "auth.trusted(req) => if not auth.trusted(req) then return req:reply(403) end"},
+
 	// syntax
 	{"a token", "function route(req)\n  if req.method != \"INVITE\" then return req:reply(405) end\n  req:reply(200)\nend", "2:17", "syntax", "not equal is ~=", "!= => ~="},
 	{"no end", "function route(req)\n  req:reply(200)\n", "3:1", "syntax", "is an \"end\" missing?", "(200)\n => (200)\nend"},

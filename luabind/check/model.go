@@ -110,8 +110,9 @@ type assignment struct {
 
 // callSite is a call, and the function that it is in.
 type callSite struct {
-	in   *function
-	call *ast.FuncCallExpr
+	in    *function
+	call  *ast.FuncCallExpr
+	alone bool // it is a statement: nothing becomes of its results
 }
 
 // store is an assignment to a field.

@@ -72,6 +72,11 @@ func (r *resolver) stmt(s ast.Stmt) {
 		r.local(s)
 	case *ast.FuncCallStmt:
 		r.expr(s.Expr)
+		if call, ok := s.Expr.(*ast.FuncCallExpr); ok { // its own call comes last
+			if last := &r.program.calls[len(r.program.calls)-1]; last.call == call {
+				last.alone = true
+			}
+		}
 	case *ast.DoBlockStmt:
 		r.block(s.Stmts)
 	case *ast.WhileStmt:
@@ -243,7 +248,7 @@ func (r *resolver) expr(e ast.Expr) {
 		r.expr(e.Func)
 		r.expr(e.Receiver)
 		r.exprs(e.Args)
-		r.program.calls = append(r.program.calls, callSite{r.fn, e})
+		r.program.calls = append(r.program.calls, callSite{in: r.fn, call: e})
 		r.requires(e)
 	case *ast.FunctionExpr:
 		r.function(e, "", false)

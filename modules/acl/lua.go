@@ -95,7 +95,7 @@ func (m *module) Functions() []luabind.Function {
 			Raises:  "if a source can't be read, or has an entry that can't be",
 			Example: "acl.configure({\n  lists = { trunks = { \"192.0.2.0/24\", { address = \"198.51.100.7\", port = 5060, attrs = { carrier = \"one\" } } } },\n  drop = { \"blocked\" },\n})"},
 			luabind.RequiredOptionsArg("options", options{Drop: []string{Blocked}}), m.configure),
-		luabind.Try2(luabind.Function{Name: "check", Where: luabind.InHandler, Effects: luabind.Vets,
+		luabind.Try2(luabind.Function{Name: "check", Where: luabind.InHandler, Asks: "*", Effects: luabind.Vets,
 			Doc:     "The entry of a list that has the sender of a request, or an address: the most specific one. nil, err for a text that is not an address.",
 			Raises:  "for a list that was not configured",
 			Example: "local entry = acl.check(req, \"blocked\")\nif entry then sip.log.info(\"from %s\", entry.address) end"},

@@ -101,7 +101,7 @@ func (m *module) Functions() []luabind.Function {
 				}
 				return v.User, nil
 			}),
-		luabind.Func1(luabind.Function{Name: "trusted", Where: luabind.InHandler, Effects: luabind.Vets,
+		luabind.Func1(luabind.Function{Name: "trusted", Where: luabind.InHandler, Asks: "*", Effects: luabind.Vets,
 			Doc:     "The entry of the option trusted that covers the sender of the request, by address or by client certificate; otherwise false.",
 			Example: "if not auth.trusted(req) and not auth.require(req) then return end"},
 			req, luabind.OrFalse(luabind.ReturnsText("the entry as it was written; false otherwise")),

@@ -202,7 +202,7 @@ var returnsTracked = luabind.ReturnsOf(func(c *luabind.Call, t tracked) int {
 // Functions of the module.
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
-		luabind.Try2(luabind.Function{Name: "track", Where: luabind.InHandler, Waits: true, Effects: luabind.RecordRoutes,
+		luabind.Try2(luabind.Function{Name: "track", Where: luabind.InHandler, Waits: true, Effects: luabind.RecordRoutes, Asks: "limits",
 			Doc: "Follows the call that an INVITE begins, to its end. It record-routes if the script did not. All limits are checked and counted in one step, and given back once, whatever ends " +
 				"the call. Called again it changes the options that are given. Within a dialog it does nothing, and returns the call. With a leg of b2b, or before b2b.incoming, the call is that of the leg, of those that are called for it, and of " +
 				"those that any of these is bridged with: it is over when the last has ended.",
@@ -212,7 +212,7 @@ func (m *module) Functions() []luabind.Function {
 		luabind.Func1(luabind.Function{Name: "of", Where: luabind.InHandler, Doc: "The call that a request begins or belongs to, that a leg of b2b is of, or that has an id; nil if it is not tracked, or over.",
 			Example: `local call = dialog.of(req)`},
 			callArg, luabind.OrNil(luabind.ReturnsObject[*Call](callType, "nil for none")), func(_ *luabind.Call, f func(*Dialogs) *Call) *Call { return f(m.Dialogs) }),
-		luabind.Try1(luabind.Function{Name: "validate", Where: luabind.InHandler,
+		luabind.Try1(luabind.Function{Name: "validate", Where: luabind.InHandler, Asks: "*",
 			Doc:     "Whether a request within a dialog belongs to a tracked call, with its tags, a CSeq number higher than its sender's last, and the other party's Contact as its target.",
 			Example: "if req.in_dialog and not dialog.validate(req) then return req:reply(481) end"},
 			luabind.RequestArg(), luabind.ReturnsBool("").WithReason("what is wrong"), func(_ *luabind.Call, r *engine.Request) (bool, error) {

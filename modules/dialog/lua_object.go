@@ -73,7 +73,7 @@ var callType = &luabind.ObjectType{
 		luabind.Func2(luabind.Function{Name: "hang_up", Doc: "Ends the call: BYE to both sides of an answered one, otherwise CANCEL and 480. Returns at once.",
 			Example: "local call = dialog.of(req)\nif call then call:hang_up(\"Q.850;cause=16\") end"},
 			luabind.Self[*Call](), reasonArg, luabind.ReturnsBool("false if it has ended, or its node can't be told: Redis is away"), func(_ *luabind.Call, c *Call, reason string) bool { return c.Hangup(reason) }),
-		luabind.Func2(luabind.Function{Name: "limit", Waits: true, Doc: "Has the call count for further keys, all or none: for what is known only later.",
+		luabind.Func2(luabind.Function{Name: "limit", Waits: true, Asks: "*", Doc: "Has the call count for further keys, all or none: for what is known only later.",
 			Example: "local call = dialog.track(req)\nlocal ok, key = call:limit({ [\"trunk:9\"] = 100 })"},
 			luabind.Self[*Call](), limitsArg, luabind.ReturnsOf(func(c *luabind.Call, full *string) int {
 				if full == nil {

@@ -74,7 +74,7 @@ type signOptions struct {
 // Functions of the module.
 func (m *module) Functions() []luabind.Function {
 	return []luabind.Function{
-		luabind.Try2(luabind.Function{Name: "verify", Effects: luabind.Vets,
+		luabind.Try2(luabind.Function{Name: "verify", Asks: "*", Effects: luabind.Vets,
 			Doc:     "The claims of a token whose signature, time, and audience are right. nil, err for any other.",
 			Raises:  "for keys that can't be read",
 			Example: "local claims, err = jwt.verify(req:header(\"X-Token\") or \"\", { keys = \"a secret of at least 32 bytes, shared\" })"},

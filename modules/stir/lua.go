@@ -97,7 +97,7 @@ func (m *module) Functions() []luabind.Function {
 			Raises:  "without certificate, key and x5u, and for an ACK or CANCEL",
 			Example: `-- req.ruri = "sip:+4930123457@example.com" stir.divert(req)`},
 			luabind.RequestArg(), luabind.OptionsArg(divertOptions{}), m.divert),
-		luabind.Func1(luabind.Function{Name: "verify", Where: luabind.InHandler, Waits: true, Effects: luabind.Vets,
+		luabind.Func1(luabind.Function{Name: "verify", Where: luabind.InHandler, Asks: "*", Waits: true, Effects: luabind.Vets,
 			Doc:     "Who vouches for the caller of the request, and how. Waits only for certificates that are not known yet. nil, err, code if nobody does whom we trust.",
 			Raises:  "without roots",
 			Example: "-- local caller, err, code = stir.verify(req)\n-- if not caller and code ~= 428 then return req:reply(code) end"},
