@@ -372,7 +372,7 @@ function b2b.leg(id) end
 function b2b.list() end
 
 ---@class b2b.leg.reply.options
----@field sdp? string early media
+---@field sdp? string early media; of a caller that has made no offer only one with 100rel gets it, as an offer
 
 ---@class b2b.leg.reject.options
 ---@field headers? table {Name = text | list}

@@ -10,7 +10,9 @@ import (
 	"github.com/sipscript/sipscript/engine/proxy"
 )
 
-// Ring sends a provisional answer to a caller, 101 to 199, with a description or none.
+// Ring sends a provisional answer to a caller, 101 to 199, with a description or none. For a caller
+// that has made no offer that is one, which only a caller with 100rel gets: its PRACK answers (RFC
+// 3261 §13.2.1, RFC 3262 §5).
 func (l *Leg) Ring(code int, sdp []byte) error {
 	if l.s.phase != ringing || code <= 100 || code > 199 {
 		return ErrState
@@ -20,6 +22,9 @@ func (l *Leg) Ring(code int, sdp []byte) error {
 	if x := l.rare; x != nil && x.rel != nil && x.rel.sdp != nil {
 		sdp = nil // it has been answered
 	}
+	if !l.inOffer && l.rel == relNever {
+		sdp = nil
+	}
 	if l.wantsReliable(sdp) {
 		return l.ringReliably(code, sdp)
 	}
@@ -27,8 +32,16 @@ func (l *Leg) Ring(code int, sdp []byte) error {
 }
 
 // Answer accepts the caller's INVITE with a description: the answer to its offer, or an offer if it
-// had none.
+// had none, and none that it has answered early.
 func (l *Leg) Answer(sdp []byte) error {
+	if x := l.rare; l.s.phase == ringing && !l.inOffer && x != nil && x.rel != nil && x.rel.sdp != nil && len(sdp) > 0 && (x.rel.waits || l.remoteSDP != nil) {
+		x.rel.moved = true
+	}
+	return l.answerWith(sdp)
+}
+
+// answerWith is Answer with a description of somebody else, whom the caller has not heard of.
+func (l *Leg) answerWith(sdp []byte) error {
 	if len(sdp) == 0 {
 		return ErrNoMedia
 	}

@@ -23,6 +23,9 @@ type earlyOffer struct {
 // and acknowledges one that comes early. With several targets it could answer one of them alone.
 func (h *hunt) mayOffer() bool {
 	a := h.a
+	if a != nil && a.rare != nil && a.rare.rel != nil && a.rare.rel.sdp != nil && h.early == nil {
+		return false // our own offer was made to it (RFC 3262 §5)
+	}
 	return a != nil && a.s.phase == ringing && !a.inOffer && a.rel != relNever && h.single && h.o.SDP == nil && h.o.Early != EarlyNone && h.o.Early != EarlyRinging
 }
 

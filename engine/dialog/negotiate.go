@@ -51,7 +51,7 @@ func (b *bridge) take() {
 	x, y := b.a, b.b
 	if y.answers == x && y.s.out == outNone || !x.inOffer && y.offers() {
 		answer := func(sdp []byte, err error) {
-			if err != nil || x.Answer(padded(sdp, x.said)) != nil {
+			if err != nil || x.answerWith(padded(sdp, x.said)) != nil {
 				b.finish(nil, WhyMedia)
 				return
 			}

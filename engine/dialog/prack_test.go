@@ -325,6 +325,100 @@ func TestLateOfferByPrack(t *testing.T) {
 	}
 }
 
+// What this server offers by itself to a caller that has made no offer: early, by a reliable answer
+// alone, whose PRACK answers it; then the 2xx makes no other one (RFC 3261 §13.2.1, RFC 3262 §5).
+func TestOfferOfOurs(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		caller       bool // it has 100rel
+		silent, at   bool // its PRACK answers nothing; the call is answered before it
+		early, in2xx bool // where the offer is
+		remote       string
+	}{
+		{name: "without 100rel", in2xx: true, remote: "10.0.1.1"},
+		{name: "with 100rel", caller: true, early: true, remote: "10.0.1.1"},
+		{name: "answered before the PRACK", caller: true, at: true, early: true, remote: "10.0.1.1"},
+		{name: "no answer in the PRACK", caller: true, silent: true, early: true, in2xx: true, remote: "10.0.1.1"},
+		{name: "nor in that of an answered call", caller: true, silent: true, at: true, early: true, in2xx: true, remote: "10.0.1.1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, 108)
+			alice := b.phone("alice", "10.0.1.1:5060")
+			var leg *dialog.Leg
+			answer := func(*lane.Lane) {
+				if err := leg.Answer([]byte(rawSDP)); err != nil {
+					t.Error(err)
+				}
+			}
+			b.takes(func(l *dialog.Leg) {
+				leg = l
+				if err := l.Ring(183, []byte(rawSDP)); err != nil {
+					t.Error(err)
+				}
+			})
+			s := phone.Spec{PrackManual: c.silent || c.at}
+			if c.caller {
+				s.Headers = relies("Supported")
+			}
+			o := alice.Invite("sip:ivr@example.com", s)
+			b.w.Run(100 * time.Millisecond)
+			early := o.Answers[len(o.Answers)-1].Msg
+			if got := len(early.Body()) > 0; early.Status() != 183 || got != c.early {
+				t.Errorf("%d offers: %v", early.Status(), got)
+			}
+			if c.at {
+				b.does(answer)
+				b.w.Run(100 * time.Millisecond)
+			}
+			switch {
+			case c.silent:
+				b.answered(o.Dialog().Send(phone.Spec{Method: "PRACK", Headers: with("RAck", string(early.HeaderName("RSeq"))+" 1 INVITE")}), 200)
+			case c.at:
+				x, err := o.Prack(phone.Spec{Media: own})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.answered(x, 200)
+			}
+			if !c.at {
+				b.does(answer)
+			}
+			if res := b.answered(o, 200); len(res.Body()) > 0 != c.in2xx {
+				t.Errorf("the 200 has %q", res.Body())
+			}
+			b.w.Run(time.Second)
+			b.does(func(*lane.Lane) {
+				if got := string(leg.RemoteSDP()); !strings.Contains(got, c.remote) {
+					t.Errorf("alice's description: %q", got)
+				}
+			})
+			b.answered(o.Dialog().Send(phone.Spec{Method: "BYE"}), 200)
+			b.over()
+		})
+	}
+}
+
+// A caller that has got an offer of ours early, an announcement's, gets none of who is called then,
+// which is not left without a PRACK: 100rel is not offered to it.
+func TestDialAfterOfferOfOurs(t *testing.T) {
+	b := newBench(t, 109)
+	alice, bob := b.phone("alice", "10.0.1.1:5060"), b.phone("bob", "10.0.2.1:5060")
+	b.takes(func(l *dialog.Leg) {
+		if err := l.Ring(183, []byte(rawSDP)); err != nil {
+			t.Error(err)
+		}
+		b.dial(l, nil, bobURI, dialog.DialOptions{}, func(*dialog.Leg) {})
+	})
+	o := alice.Invite("sip:bob@example.com", phone.Spec{Headers: relies("Supported")})
+	in := b.got(bob, "INVITE", 1)
+	if strings.Contains(string(in.Msg.HeaderName("Supported")), "100rel") {
+		t.Error("100rel is offered")
+	}
+	_ = o.Cancel(nil)
+	b.answered(o, 487)
+	b.over()
+}
+
 // Over a link that loses, each reliable response is acknowledged once, in order, and the call is
 // set up.
 func TestPrackOverLoss(t *testing.T) {

@@ -134,6 +134,8 @@ func (l *Leg) pracked(in *engine.Incoming, m *message.Message) {
 	sdp, ok := descriptionOf(m)
 	switch {
 	case !ok || sdp == nil:
+		// Our offer has no answer: the 2xx makes it again
+		x.moved = x.moved && (l.inOffer || x.sdp == nil)
 	case !l.inOffer:
 		l.remoteSDP = clone(sdp) // the answer to the offer in our response
 	case l.said != nil && media(sdp) == media(l.said):

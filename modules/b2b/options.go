@@ -111,7 +111,7 @@ type credentials struct {
 
 // described are the options of reply.
 type described struct {
-	SDP string `lua:"sdp" doc:"early media"`
+	SDP string `lua:"sdp" doc:"early media; of a caller that has made no offer only one with 100rel gets it, as an offer"`
 }
 
 // refusing are the options of reject.
