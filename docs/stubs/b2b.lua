@@ -216,6 +216,30 @@ function b2b_leg:refer(to, options) end
 ---@return string|nil err why it failed
 function b2b_leg:send(request) end
 
+---The first element of a header of the caller's INVITE; nil if there is none, of who was called, and
+---once the INVITE was answered. Returns string or nil: the element. Raises on another lane than the
+---leg's. Only in handlers.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---local subject = a:header("Subject")
+---```
+---@param name string of the header, in any case
+---@return string|nil result the element
+function b2b_leg:header(name) end
+
+---All elements of a header of the caller's INVITE, one per value if the RFC defines the header as a
+---list; an empty list where header has nil. Returns list: the elements. Raises on another lane than
+---the leg's. Only in handlers.
+---```lua
+---local a = b2b.incoming(req)
+---if not a then return end
+---for _, value in ipairs(a:headers("Diversion")) do sip.log.info("%s", value) end
+---```
+---@param name string of the header, in any case
+---@return any[] result the elements
+function b2b_leg:headers(name) end
+
 ---Waits until the party has pressed a key, or sent a request. Keys are those that come by INFO
 ---(application/dtmf-relay, application/dtmf); those in the media are known to rtpengine alone: see its
 ---event rtpengine.dtmf. Up to 32 keys of a party that talks to nobody are kept for a script that does

@@ -152,6 +152,18 @@ func (l *Leg) Header(name string) (values []string) {
 	return values
 }
 
+// Elements are the elements of a header of the caller's INVITE, one per value if the RFC defines the
+// header as a list, until that has a final answer.
+func (l *Leg) Elements(name string) (values []string) {
+	if l.in == nil || l.in.Message() == nil {
+		return nil
+	}
+	for e := l.in.Message().ElementsName(name); e.Next(); {
+		values = append(values, unfolded(string(e.Value)))
+	}
+	return values
+}
+
 // answerOptions are a Contact, Allow, and a description.
 func (l *Leg) answerOptions(sdp []byte) *engine.ReplyOptions {
 	o := &engine.ReplyOptions{Headers: l.sessionID([]engine.HeaderEdit{{Name: "Contact", Values: []string{l.ownContact}}, {Name: "Allow", Values: []string{allowed}}, {Name: "Supported", Values: []string{l.agent.supported("timer, 100rel")}}})}

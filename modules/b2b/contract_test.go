@@ -289,3 +289,24 @@ func TestBridgeKeepsItsGeneration(t *testing.T) {
 	w.Reply(w.Came(w.bob, "BYE"), 200)
 	w.over()
 }
+
+// The headers of the caller's INVITE are there until it was answered, in any case and as lists.
+func TestHeadersOfALeg(t *testing.T) {
+	w := newWorld(t, route+`
+  local one, all = a:header("SUBJECT"), a:headers("diversion")
+  local b = a:dial(bob)
+  sip.log.warn("%s, %s; %s %d; %s %d; %s", one, table.concat(all, " | "), a:header("Subject"), #a:headers("Diversion"), b:header("Subject"), #b:headers("From"), a:header("X-None"))
+  a:join(b)
+  sip.sleep(1)
+  sip.log.warn("then %s %d", a:header("Subject"), #a:headers("Diversion"))
+end`)
+	o := w.alice.Invite("sip:someone@example.com", phone.Spec{Media: own, Headers: []proxy.HeaderEdit{
+		{Name: "Subject", Values: []string{"sales"}}, {Name: "Diversion", Values: []string{"<sip:a@example.com>, <sip:b@example.com>;reason=busy", "<sip:c@example.com>"}}}})
+	w.answer(w.Came(w.bob, "INVITE"))
+	w.Answered(o, 200)
+	w.Run(2 * time.Second)
+	want := "sales, <sip:a@example.com> | <sip:b@example.com>;reason=busy | <sip:c@example.com>; sales 3; nil 0; nil"
+	if !strings.Contains(w.Log(), want) || !strings.Contains(w.Log(), "then nil 0") {
+		t.Errorf("want %q, and nothing then", want)
+	}
+}

@@ -59,7 +59,7 @@ var legType = &luabind.ObjectType{
 			return map[string]any{}
 		}),
 	},
-	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, holdMethod, resumeMethod, transferMethod, referMethod, sendMethod, waitMethod, onMethod, parkMethod, handoverMethod},
+	Methods: []luabind.Function{replyMethod, answerMethod, rejectMethod, dialMethod, bridgeMethod, joinMethod, hangUpMethod, holdMethod, resumeMethod, transferMethod, referMethod, sendMethod, headerMethod, headersMethod, waitMethod, onMethod, parkMethod, handoverMethod},
 }
 
 // mustBeHere raises where the leg belongs to another lane than the script runs on.
@@ -234,6 +234,30 @@ var hangUpMethod = luabind.Func2(luabind.Function{Name: "hang_up", Where: luabin
 		ok, _ := do(x, c, func() (bool, error) { return x.l.HangUp(reason), nil })
 		return ok
 	})
+
+var nameArg = luabind.TextArg("name", "of the header, in any case")
+
+var headerMethod = luabind.Func2(luabind.Function{Name: "header", Where: luabind.InHandler,
+	Doc:     "The first element of a header of the caller's INVITE; nil if there is none, of who was called, and once the INVITE was answered.",
+	Raises:  "on another lane than the leg's",
+	Example: takeCall + "local subject = a:header(\"Subject\")"},
+	luabind.Self[*leg](), nameArg, luabind.OrNil(luabind.ReturnsText("the element")), func(c *luabind.Call, x *leg, name string) string {
+		if list := x.elements(c, name); len(list) > 0 {
+			return list[0]
+		}
+		return ""
+	})
+
+var headersMethod = luabind.Func2(luabind.Function{Name: "headers", Where: luabind.InHandler,
+	Doc:     "All elements of a header of the caller's INVITE, one per value if the RFC defines the header as a list; an empty list where header has nil.",
+	Raises:  "on another lane than the leg's",
+	Example: takeCall + "for _, value in ipairs(a:headers(\"Diversion\")) do sip.log.info(\"%s\", value) end"},
+	luabind.Self[*leg](), nameArg, luabind.ReturnsStrings("the elements"), func(c *luabind.Call, x *leg, name string) []string { return x.elements(c, name) })
+
+func (x *leg) elements(c *luabind.Call, name string) []string {
+	x.mustBeHere(c, "headers")
+	return x.l.Elements(name)
+}
 
 // check raises for what is wrong with an argument.
 func check(c *luabind.Call, err error) {
