@@ -30,6 +30,7 @@ type kept struct {
 	told   int                // guarded by mu: of those that were, who has answered or is silent
 	begun  int                // guarded by mu: how many there were
 	failed error              // guarded by mu: why the disk took nothing, last
+	ending bool               // guarded by mu: the server ends, and whoever was not told is left
 }
 
 // openKept reads what the process before has left; nil without a directory.
@@ -95,7 +96,7 @@ func (k *kept) sayGoodbye(a *dialog.Agent) {
 func (k *kept) next(a *dialog.Agent) {
 	for {
 		k.mu.Lock()
-		if len(k.left) == 0 {
+		if len(k.left) == 0 || k.ending {
 			over := k.told == k.begun && k.begun > 0
 			if over {
 				k.left, k.begun, k.told = nil, 0, 0
@@ -121,12 +122,27 @@ func (k *kept) next(a *dialog.Agent) {
 	}
 }
 
-// done notes that one was told.
+// done notes that one was told, unless the server ended in the midst of that: then the next process
+// tells it again.
 func (k *kept) done(key spool.Key) {
-	k.tell(k.files.End(key))
 	k.mu.Lock()
-	k.told++
+	ending := k.ending
+	if !ending {
+		k.told++
+	}
 	k.mu.Unlock()
+	if !ending {
+		k.tell(k.files.End(key))
+	}
+}
+
+// leave is for the end of the server.
+func (k *kept) leave() {
+	if k != nil {
+		k.mu.Lock()
+		k.ending = true
+		k.mu.Unlock()
+	}
 }
 
 // close lets go of the files.

@@ -25,9 +25,10 @@ import (
 // keeping is a world whose server keeps legs in a directory.
 type keeping struct {
 	*world
-	dir  string
-	wire *sim.Wire
-	log  *bytes.Buffer
+	dir    string
+	wire   *sim.Wire
+	log    *bytes.Buffer
+	starts uint64 // of the server, before this one
 }
 
 func newKeeping(t *testing.T, dir, script string, options ...luabindtest.Option) *keeping {
@@ -66,9 +67,10 @@ func (k *keeping) killed(script string, change func(dir string)) *keeping {
 	_ = k.Engine.Shutdown(ctx)
 	k.Sim.Release(append(k.Engine.Lanes(), k.Engine.Background())...)
 	next := newKeeping(t, copied, script, luabindtest.Engine(func(c *engine.Config) {
-		c.Seed += 7919
+		c.Seed += 7919 * (k.starts + 1) // its branches are others
 		c.Clock, c.Meter, c.Network = k.Sim, k.Sim, k.Sim.Network("udp:"+luabindtest.Addr, "tcp:"+luabindtest.Addr)
 	}))
+	next.starts = k.starts + 1
 	next.Sim = k.Sim
 	next.Sim.Drive(append(next.Engine.Lanes(), next.Engine.Background())...)
 	next.Ladder()
@@ -185,7 +187,7 @@ func TestCallsOfKilledProcess(t *testing.T) {
 // A party that is gone holds up nobody, and half a line and strangers' files hold up no start.
 func TestCallsOfKilledProcessDamaged(t *testing.T) {
 	k := newKeeping(t, t.TempDir(), joins)
-	k.alice, k.bob = k.Phone("alice", "10.0.1.1"), k.Phone("bob", "10.0.2.1")
+	k.alice, k.bob = k.Phone("alice", "10.0.1.1"), k.Phone("bob", "10.0.2.1", silent)
 	out := k.alice.Invite("sip:someone@example.com", phone.Spec{Media: own})
 	k.answer(k.Came(k.bob, "INVITE"))
 	k.Answered(out, 200)
@@ -230,6 +232,31 @@ func TestNothingIsKeptAfterShutdown(t *testing.T) {
 	}
 }
 
+// A server that ends before it has heard from the parties leaves them to the next one.
+func TestCallsOfKilledProcessTwice(t *testing.T) {
+	k := newKeeping(t, t.TempDir(), joins)
+	k.alice, k.bob = k.Phone("alice", "10.0.1.1"), k.Phone("bob", "10.0.2.1", silent)
+	out := k.alice.Invite("sip:someone@example.com", phone.Spec{Media: own})
+	k.answer(k.Came(k.bob, "INVITE"))
+	k.Answered(out, 200)
+	k.Run(time.Second)
+	next := k.killed(joins, nil)
+	next.Reply(next.Came(k.alice, "BYE"), 200)
+	next.Came(k.bob, "BYE") // which he does not answer in time
+	next.Run(time.Second)
+	_ = next.m.Drain(t.Context())
+	next.Run(40 * time.Second)
+	third := next.killed(joins, nil)
+	third.Reply(third.Came(k.bob, "BYE"), 200)
+	third.Run(time.Second)
+	if log := third.log.String(); !strings.Contains(log, "legs=1") || !strings.Contains(log, "all calls of the process before are ended") {
+		t.Errorf("log: %s", log)
+	}
+}
+
 func header(name, value string) []proxy.HeaderEdit {
 	return []proxy.HeaderEdit{{Name: name, Values: []string{value}}}
 }
+
+// silent has a phone answer nothing by itself.
+func silent(o *phone.Options) { o.Manual = true }

@@ -63,8 +63,9 @@ func (m *B2B) API() []openapi.Operation {
 		}}}
 }
 
-// Drain tells clients that the server has begun to end.
+// Drain tells clients that the server has begun to end, and nobody else of a call that is over.
 func (m *B2B) Drain(context.Context) error {
+	m.kept.leave()
 	m.control.Shutdown()
 	return nil
 }
