@@ -107,13 +107,20 @@ func server(t *testing.T, host string) (addr string, asked *atomic.Int32) {
 		}
 		_ = w.WriteMsg(out)
 	})
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Skipf("no address %s here: %v", host, err)
+	var l net.Listener
+	var c net.PacketConn
+	for range 20 { // the port of one may be taken for the other
+		var err error
+		if l, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+			t.Skipf("no address %s here: %v", host, err)
+		}
+		if c, err = net.ListenPacket("udp", l.Addr().String()); err == nil {
+			break
+		}
+		l.Close()
 	}
-	c, err := net.ListenPacket("udp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	if c == nil {
+		t.Fatal("no port for both TCP and UDP")
 	}
 	for _, s := range []*dns.Server{{Listener: l, Handler: handler}, {PacketConn: c, Handler: handler}} {
 		started, ended := make(chan struct{}), make(chan struct{})
