@@ -99,7 +99,7 @@ func (m *B2B) Attach(e *engine.Engine) error {
 			return err
 		}
 	}
-	m.kept.sayGoodbye(m.agent)
+	m.kept.sayGoodbye(e, m.agent)
 	return nil
 }
 

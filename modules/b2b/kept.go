@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"github.com/sipscript/sipscript/engine"
 	"github.com/sipscript/sipscript/engine/dialog"
+	"github.com/sipscript/sipscript/engine/lane"
 	"github.com/sipscript/sipscript/modules/internal/spool"
 )
 
@@ -75,20 +78,29 @@ func (k *kept) tell(err error) {
 	k.failed = err
 }
 
-// sayGoodbye has those told whom the process before has left.
-func (k *kept) sayGoodbye(a *dialog.Agent) {
-	if k == nil {
-		return
+// sayGoodbye has those told, once the engine runs, whom the process before has left.
+func (k *kept) sayGoodbye(e *engine.Engine, a *dialog.Agent) {
+	if k != nil && len(k.left) > 0 {
+		w := &goodbyes{kept: k, agent: a}
+		e.Background().Post(lane.Func(func(l *lane.Lane) { l.After(firstGoodbye, &w.timer, w) }))
 	}
-	k.mu.Lock()
-	n := len(k.left)
-	k.mu.Unlock()
-	if n == 0 {
-		return
-	}
-	k.log.Info("b2b: calls of the process before are ended", "legs", n)
-	for range min(n, mostGoodbyes) {
-		k.next(a)
+}
+
+// firstGoodbye is how long after the start the first is told.
+const firstGoodbye = time.Second
+
+// goodbyes begins to tell them.
+type goodbyes struct {
+	*kept
+	agent *dialog.Agent
+	timer lane.Timer
+}
+
+// Expire does that.
+func (w *goodbyes) Expire(*lane.Timer) {
+	w.log.Info("b2b: calls of the process before are ended", "legs", w.begun)
+	for range min(w.begun, mostGoodbyes) {
+		w.next(w.agent)
 	}
 }
 
