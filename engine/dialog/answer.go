@@ -152,8 +152,8 @@ func (l *Leg) Header(name string) (values []string) {
 	return values
 }
 
-// Elements are the elements of a header of the caller's INVITE, one per value if the RFC defines the
-// header as a list, until that has a final answer.
+// Elements are the elements of a header of the caller's INVITE, one per value if the RFC defines
+// the header as a list, until that has a final answer.
 func (l *Leg) Elements(name string) (values []string) {
 	if l.in == nil || l.in.Message() == nil {
 		return nil
