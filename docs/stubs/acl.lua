@@ -28,7 +28,7 @@ function acl.configure(options) end
 
 ---The entry of a list that has the sender of a request, or an address: the most specific one. nil, err
 ---for a text that is not an address. Returns entry or false or nil: false: none has it. Raises for a
----list that was not configured. Only in handlers.
+---list that was not configured. Only in handlers. `check` warns where nobody looks at the result.
 ---```lua
 ---local entry = acl.check(req, "blocked")
 ---if entry then sip.log.info("from %s", entry.address) end

@@ -46,7 +46,7 @@ function auth.check(req, options) end
 
 ---The entry of the option trusted that covers the sender of the request, by address or by client
 ---certificate; otherwise false. Returns string or false: the entry as it was written; false otherwise.
----Only in handlers.
+---Only in handlers. `check` warns where nobody looks at the result.
 ---```lua
 ---if not auth.trusted(req) and not auth.require(req) then return end
 ---```

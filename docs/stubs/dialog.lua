@@ -35,7 +35,7 @@ local dialog_call = {}
 function dialog_call:hang_up(reason) end
 
 ---Has the call count for further keys, all or none: for what is known only later. Then string or nil:
----that is full. Waits.
+---that is full. Waits. `check` warns where nobody looks at the result.
 ---```lua
 ---local call = dialog.track(req)
 ---local ok, key = call:limit({ ["trunk:9"] = 100 })
@@ -113,7 +113,8 @@ local dialog = {}
 ---or nil: nil if a limit is reached: answer the request. Then string or nil: "limit"; "session
 ---interval": it is too short, and the INVITE was answered 422; "not tracked": it is within a dialog
 ---whose call is not. Then string or nil: that is full. Raises for anything but an INVITE, outside of a
----dialog, and behind its decision. Only in handlers. Waits.
+---dialog, and behind its decision. Only in handlers. Waits. With `limits`, `check` warns where nobody
+---looks at the result.
 ---```lua
 ---local call, why, key = dialog.track(req, { limits = { ["customer:7"] = 30 }, max_duration = 3600 })
 ---if not call then return req:reply(486) end
@@ -136,7 +137,7 @@ function dialog.of(call) end
 
 ---Whether a request within a dialog belongs to a tracked call, with its tags, a CSeq number higher
 ---than its sender's last, and the other party's Contact as its target. Then string or nil: what is
----wrong. Only in handlers.
+---wrong. Only in handlers. `check` warns where nobody looks at the result.
 ---```lua
 ---if req.in_dialog and not dialog.validate(req) then return req:reply(481) end
 ---```

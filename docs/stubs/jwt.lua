@@ -5,7 +5,8 @@
 local jwt = {}
 
 ---The claims of a token whose signature, time, and audience are right. nil, err for any other. Returns
----table or nil: the claims. Raises for keys that can't be read.
+---table or nil: the claims. Raises for keys that can't be read. `check` warns where nobody looks at
+---the result.
 ---```lua
 ---local claims, err = jwt.verify(req:header("X-Token") or "", { keys = "a secret of at least 32 bytes, shared" })
 ---```

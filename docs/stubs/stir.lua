@@ -43,7 +43,7 @@ function stir.divert(req, options) end
 ---Who vouches for the caller of the request, and how. Waits only for certificates that are not known
 ---yet. nil, err, code if nobody does whom we trust. Returns table or nil: {orig, dest, attest, origid,
 ---certificate, diverted}. Then integer or nil: 403, 428, 436, 437 or 438 (RFC 8224 §6.2.2). Raises
----without roots. Only in handlers. Waits.
+---without roots. Only in handlers. Waits. `check` warns where nobody looks at the result.
 ---```lua
 ----- local caller, err, code = stir.verify(req)
 ----- if not caller and code ~= 428 then return req:reply(code) end

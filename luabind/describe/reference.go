@@ -227,6 +227,13 @@ func notes(f *luabind.Function) string {
 	if f.Decides {
 		list = append(list, "It is the request's decision.")
 	}
+	switch f.Asks {
+	case "":
+	case "*":
+		list = append(list, "`check` warns where nobody looks at the result.")
+	default:
+		list = append(list, "With `"+f.Asks+"`, `check` warns where nobody looks at the result.")
+	}
 	return strings.Join(list, " ")
 }
 

@@ -116,7 +116,7 @@ func (m *B2B) Storage() string {
 	if m.data == "" {
 		return ""
 	}
-	return "calls of b2b that are in progress are noted in " + filepath.Join(m.data, "b2b") + ": the process after one that was killed ends them"
+	return "calls of b2b are noted in " + filepath.Join(m.data, "b2b") + ", so that a killed process leaves none"
 }
 
 // changed has a leg that was answered noted as it is now.

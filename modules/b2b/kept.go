@@ -5,6 +5,7 @@ package b2b
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -80,7 +81,14 @@ func (k *kept) tell(err error) {
 
 // sayGoodbye has those told, once the engine runs, whom the process before has left.
 func (k *kept) sayGoodbye(e *engine.Engine, a *dialog.Agent) {
-	if k != nil && len(k.left) > 0 {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	k.ending = false
+	n := len(k.left)
+	k.mu.Unlock()
+	if n > 0 {
 		w := &goodbyes{kept: k, agent: a}
 		e.Background().Post(lane.Func(func(l *lane.Lane) { l.After(firstGoodbye, &w.timer, w) }))
 	}
@@ -125,8 +133,10 @@ func (k *kept) next(a *dialog.Agent) {
 		var g dialog.Goodbye
 		err := json.Unmarshal(u.Data, &g)
 		if err == nil {
-			if err = a.SayGoodbye(&g, goodbyeReason, func() { k.done(u.Key); k.next(a) }); err == nil {
-				return
+			var wrong *engine.MisuseError
+			err = a.SayGoodbye(&g, goodbyeReason, func() { k.done(u.Key); k.next(a) })
+			if !errors.As(err, &wrong) {
+				return // it is being told, or the engine has ended: then the next process tells it
 			}
 		}
 		k.log.Warn("b2b: a call of the process before can't be ended", "call_id", g.CallID, "error", err)

@@ -186,12 +186,7 @@ func TestCallsOfKilledProcess(t *testing.T) {
 
 // A party that is gone holds up nobody, and half a line and strangers' files hold up no start.
 func TestCallsOfKilledProcessDamaged(t *testing.T) {
-	k := newKeeping(t, t.TempDir(), joins)
-	k.alice, k.bob = k.Phone("alice", "10.0.1.1"), k.Phone("bob", "10.0.2.1", silent)
-	out := k.alice.Invite("sip:someone@example.com", phone.Spec{Media: own})
-	k.answer(k.Came(k.bob, "INVITE"))
-	k.Answered(out, 200)
-	k.Run(time.Second)
+	k := talking(t, silent)
 	next := k.killed(joins, func(dir string) {
 		files, err := filepath.Glob(filepath.Join(dir, "b2b", "*.spool"))
 		if err != nil || len(files) != 1 {
@@ -215,12 +210,7 @@ func TestCallsOfKilledProcessDamaged(t *testing.T) {
 
 // The calls of a server that ends as it should are not ended again.
 func TestNothingIsKeptAfterShutdown(t *testing.T) {
-	k := newKeeping(t, t.TempDir(), joins)
-	k.alice, k.bob = k.Phone("alice", "10.0.1.1"), k.Phone("bob", "10.0.2.1")
-	out := k.alice.Invite("sip:someone@example.com", phone.Spec{Media: own})
-	k.answer(k.Came(k.bob, "INVITE"))
-	k.Answered(out, 200)
-	k.Run(time.Second)
+	k := talking(t)
 	k.m.EndCalls()
 	k.Reply(k.Came(k.bob, "BYE"), 200)
 	k.Reply(k.Came(k.alice, "BYE"), 200)
@@ -234,12 +224,7 @@ func TestNothingIsKeptAfterShutdown(t *testing.T) {
 
 // A server that ends before it has heard from the parties leaves them to the next one.
 func TestCallsOfKilledProcessTwice(t *testing.T) {
-	k := newKeeping(t, t.TempDir(), joins)
-	k.alice, k.bob = k.Phone("alice", "10.0.1.1"), k.Phone("bob", "10.0.2.1", silent)
-	out := k.alice.Invite("sip:someone@example.com", phone.Spec{Media: own})
-	k.answer(k.Came(k.bob, "INVITE"))
-	k.Answered(out, 200)
-	k.Run(time.Second)
+	k := talking(t, silent)
 	next := k.killed(joins, nil)
 	next.Reply(next.Came(k.alice, "BYE"), 200)
 	next.Came(k.bob, "BYE") // which he does not answer in time
@@ -252,6 +237,18 @@ func TestCallsOfKilledProcessTwice(t *testing.T) {
 	if log := third.log.String(); !strings.Contains(log, "legs=1") || !strings.Contains(log, "all calls of the process before are ended") {
 		t.Errorf("log: %s", log)
 	}
+}
+
+// talking is a world where alice and bob do.
+func talking(t *testing.T, bob ...func(*phone.Options)) *keeping {
+	t.Helper()
+	k := newKeeping(t, t.TempDir(), joins)
+	k.alice, k.bob = k.Phone("alice", "10.0.1.1"), k.Phone("bob", "10.0.2.1", bob...)
+	out := k.alice.Invite("sip:someone@example.com", phone.Spec{Media: own})
+	k.answer(k.Came(k.bob, "INVITE"))
+	k.Answered(out, 200)
+	k.Run(time.Second)
+	return k
 }
 
 func header(name, value string) []proxy.HeaderEdit {

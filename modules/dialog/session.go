@@ -218,7 +218,7 @@ func (s *session) Answering(a *engine.Answer) bool {
 	}
 	c.passes(track.Callee, a.Message)
 	r := track.Response{Leg: s.leg(a.Branch), Code: code, Asked: a.Asked}
-	r.B = a.Reach(c.t.Texts(r.Leg)...)
+	r.B = a.Reach(c.t.URIs(r.Leg)...)
 	if tag := a.Message.ToTag(); c.t.LegOf(tag) != nil {
 		r.Tag = c.t.LegOf(tag).Tag
 	} else {

@@ -85,8 +85,8 @@ func (c *Call) Dial(uri string, at int64) int {
 	return len(c.Legs) - 1
 }
 
-// Texts are the URIs that are known of a leg: its target's and its Contact's.
-func (c *Call) Texts(leg int) []string {
+// URIs are those that are known of a leg: its target's and its Contact's.
+func (c *Call) URIs(leg int) []string {
 	if leg < 0 || leg >= len(c.Legs) {
 		return nil
 	}
